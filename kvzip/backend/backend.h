@@ -1,0 +1,124 @@
+// The operations that a model needs from a device, and nothing else. Views name the device's memory. One Backend serves one
+// thread at a time; its operations use all cores (or the whole device) by themselves.
+//
+// Shapes are `[rows, cols]`; activations are f32 on the CPU. `tokens` is the number of rows of a batch, token i of a batch that
+// starts at position p has position p + i.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "kvzip/tensor/buffer.h"
+#include "kvzip/tensor/view.h"
+
+namespace kvzip {
+
+/// One product of a linear layer: out = x * weight^T (+ bias), or out += ... where `accumulate`.
+struct LinearPart {
+  ConstView weight;       ///< `[out, in]`, any DType
+  const float* bias;      ///< `[out]` device memory, or null
+  View out;               ///< `[tokens, out]` f32
+  bool accumulate;        ///< add to what `out` holds: the residual stream
+};
+
+enum class Activation : uint8_t { silu, gelu_tanh };
+
+/// Which pairs of a head's values are rotated together.
+enum class RopePairing : uint8_t {
+  adjacent,  ///< (2i, 2i + 1): GGUF's "NORM", llama files with permuted q and k
+  halves,    ///< (i, i + dims/2): "NEOX", as in the papers' reference code
+};
+
+/// Keys and values of one KV head: `len` rows of `head_dim` values each, contiguous.
+struct KvRows {
+  void* k = nullptr;
+  void* v = nullptr;
+  size_t len = 0;
+};
+
+/// One stretch of keys and values that the queries of a layer look at.
+struct Segment {
+  std::span<const KvRows> heads;  ///< `[kv_heads]`, lengths may differ
+  DType dtype = DType::f16;
+  /// True: row r stands at position first_position + r, and a query at p sees it when 0 <= p - (first_position + r) < window.
+  /// False: every query sees every row (rows of a compressed context keep no order).
+  bool positional = true;
+  size_t first_position = 0;
+};
+
+/// Asks attend() to also score the rows of segment 0 as KVzip does (Kim et al. 2025, eq. 2): softmax over the keys
+/// [0, system_len) and [chunk_begin, chunk_begin + chunk_len) of segment 0 and all visible keys of segment 1, maximum over the queries and over the
+/// query heads of a group. The attention output still uses every key.
+struct ScoreRequest {
+  size_t system_len = 0;
+  size_t chunk_begin = 0;
+  size_t chunk_len = 0;
+  View log_score;  ///< `[kv_heads, chunk_len]` f32, raised to max(old, logit - log-sum-exp); starts at -infinity
+};
+
+struct AttendArgs {
+  ConstView q;                ///< `[tokens, heads * head_dim]` f32, rotated; query head h belongs to KV head h / (heads / kv_heads)
+  size_t first_position = 0;  ///< position of q's first row
+  size_t kv_heads = 0;
+  size_t head_dim = 0;
+  float scale = 1;    ///< logits = scale * (q . k)
+  size_t window = 0;  ///< keys a query sees in positional segments, its own included; 0 = all
+  std::span<const Segment> segments;
+  View out;                             ///< `[tokens, heads * head_dim]` f32
+  const ScoreRequest* score = nullptr;  ///< needs exactly two segments and no window
+};
+
+/// How exactly products of many rows are computed.
+enum class Precision : uint8_t {
+  fast,   ///< the fastest that keeps answers: bf16 products with f32 sums where the hardware has them, quantised dot products
+  exact,  ///< f32 throughout, for comparison with references
+};
+
+class Backend : public Memory {
+ public:
+  virtual std::string_view name() const = 0;
+  /// One line for people: processor, cores, vector extensions in use.
+  virtual std::string description() const = 0;
+  /// Bytes that can be allocated now without swapping.
+  virtual size_t available_memory() const = 0;
+  virtual void set_precision(Precision precision) = 0;
+
+  /// Copies between host memory and the device's; `bytes` each.
+  virtual void upload(void* device, const void* host, size_t bytes) = 0;
+  virtual void download(void* host, const void* device, size_t bytes) = 0;
+  /// Copies within the device; ranges may overlap.
+  virtual void copy(void* to, const void* from, size_t bytes) = 0;
+  /// Makes host memory (of a mapped file that outlives the result) readable by the device. On the CPU: the same pointer, an empty Buffer.
+  virtual ConstView adopt(const ConstView& host, Buffer& keep_alive) = 0;
+  /// out[i] = f32 values of in, for any DType.
+  virtual void to_f32(const ConstView& in, const View& out) = 0;
+
+  /// out[i] = scale * table[ids[i]]; ids are host memory, all below table.rows.
+  virtual void embed(std::span<const int32_t> ids, const ConstView& table, float scale, const View& out) = 0;
+  /// out = x / sqrt(mean(x^2) + eps) * weight, row by row. `weight` is `[cols]` f32. In place if out is x.
+  virtual void rms_norm(const ConstView& x, const float* weight, float eps, const View& out) = 0;
+  /// All `parts` from the same input `[tokens, in]` f32.
+  virtual void linear(const ConstView& x, std::span<const LinearPart> parts) = 0;
+  /// gate = activation(gate) * up, `[tokens, n]` f32.
+  virtual void gated_activation(const View& gate, const ConstView& up, Activation activation) = 0;
+  /// x += y, `[tokens, n]` f32.
+  virtual void add(const View& x, const ConstView& y) = 0;
+  /// Rotates `[tokens, heads * head_dim]` in place. `cos_sin` is `[tokens, 2 * pairs]` f32: the cosines of the first
+  /// `pairs` = cos_sin.cols / 2 pairs, then their sines; values beyond 2 * pairs of a head stay as they are.
+  virtual void rope(const View& x, size_t head_dim, const ConstView& cos_sin, RopePairing pairing) = 0;
+  /// Writes rows of k and v (`[tokens, kv_heads * head_dim]` f32) to rows at, at + 1, ... of every head, converted to `dtype` (f32, f16, bf16).
+  virtual void store_kv(const ConstView& k, const ConstView& v, std::span<const KvRows> heads, DType dtype, size_t at) = 0;
+  /// to[i] = from[index[i]], rows of `row_bytes`; `index` is host memory. The ranges must not overlap.
+  virtual void gather_rows(const void* from, size_t row_bytes, std::span<const uint32_t> index, void* to) = 0;
+  /// Softmax attention of every query over all rows that it sees in all segments; where `score` is set, raises log scores too.
+  virtual void attend(const AttendArgs& args) = 0;
+};
+
+/// The CPU backend. Throws Error{unsupported} on a processor without AVX2 (x86) or NEON (ARM).
+std::unique_ptr<Backend> make_cpu_backend();
+
+}  // namespace kvzip

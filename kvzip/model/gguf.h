@@ -1,0 +1,70 @@
+// GGUF v2/v3 files (little-endian): typed metadata and tensors over a mapped file. Everything read is checked against the size
+// of the file before it is used. Immutable once opened; safe from any number of threads.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kvzip/base/mapped_file.h"
+#include "kvzip/tensor/view.h"
+
+namespace kvzip {
+
+/// A named tensor: `shape[0]` is the contiguous dimension (the input of a linear layer), as GGUF has it.
+struct GgufTensor {
+  std::string name;
+  DType dtype = DType::f32;
+  std::vector<uint64_t> shape;
+  std::span<const std::byte> data;
+};
+
+class Gguf {
+ public:
+  /// Opens and checks the whole header. Throws Error{input} naming the file and the field where it is truncated, corrupt or
+  /// contradictory, Error{unsupported} for a version or big-endian file that we can't read. Tensors of a type that we don't know are only an error once
+  /// they are asked for.
+  static Gguf open(const std::string& path);
+
+  Gguf(Gguf&&) noexcept;
+  Gguf& operator=(Gguf&&) noexcept;
+  ~Gguf();
+
+  const std::string& path() const;
+  uint32_t version() const;
+  uint64_t file_bytes() const;
+
+  /// Metadata by key. `find_*` gives nothing where the key is absent; both throw Error{input} where the value has another type
+  /// (any integer type is accepted where the value fits). `get_*` throws where the key is absent.
+  bool has(std::string_view key) const;
+  std::optional<std::string_view> find_string(std::string_view key) const;
+  std::optional<uint64_t> find_uint(std::string_view key) const;
+  std::optional<double> find_float(std::string_view key) const;
+  std::optional<bool> find_bool(std::string_view key) const;
+  std::string_view get_string(std::string_view key) const;
+  uint64_t get_uint(std::string_view key) const;
+  double get_float(std::string_view key) const;
+  /// Arrays; empty where the key is absent. Strings are views into the mapped file.
+  std::vector<std::string_view> strings(std::string_view key) const;
+  std::vector<int64_t> ints(std::string_view key) const;
+  std::vector<double> floats(std::string_view key) const;
+  /// All keys in file order.
+  std::vector<std::string_view> keys() const;
+
+  /// Names of all tensors in file order.
+  std::vector<std::string_view> tensor_names() const;
+  bool has_tensor(std::string_view name) const;
+  /// Throws Error{input} where it is absent, Error{unsupported} where its type is not one of ours.
+  const GgufTensor& tensor(std::string_view name) const;
+
+ private:
+  struct Contents;
+  explicit Gguf(std::unique_ptr<Contents> contents);
+  std::unique_ptr<Contents> contents_;
+};
+
+}  // namespace kvzip

@@ -1,0 +1,35 @@
+// The interface of all tokenizers. Immutable once made; safe from any number of threads.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kvzip {
+
+using TokenId = int32_t;
+
+class Tokenizer {
+ public:
+  virtual ~Tokenizer() = default;
+
+  /// Ids of `text`. Special tokens that are spelled out in the text become their ids; none are added. Invalid UTF-8 is encoded byte by
+  /// byte where the vocabulary can, else as the unknown token.
+  virtual std::vector<TokenId> encode(std::string_view text) const = 0;
+  /// The bytes that one token stands for in running text; special (control) tokens give nothing.
+  virtual std::string_view piece(TokenId id) const = 0;
+  /// Text of `ids`, control tokens left out. Bytes that are no UTF-8 come out as they are.
+  virtual std::string decode(std::span<const TokenId> ids) const = 0;
+  virtual size_t vocab_size() const = 0;
+  /// The id of the special or ordinary token spelled exactly so.
+  virtual std::optional<TokenId> find(std::string_view token) const = 0;
+  /// How the vocabulary file spells the token (for `kvzip tokenize`).
+  virtual std::string_view spelling(TokenId id) const = 0;
+  /// "bpe (smollm)", "sentencepiece bpe": for people.
+  virtual std::string description() const = 0;
+};
+
+}  // namespace kvzip
