@@ -1,8 +1,8 @@
-// The operations that a model needs from a device, and nothing else. Views name the device's memory. One Backend serves one
-// thread at a time; its operations use all cores (or the whole device) by themselves.
+// The operations that a model needs from a device, and nothing else. Views name the device's memory. One Backend serves
+// one thread at a time; its operations use all cores (or the whole device) by themselves.
 //
-// Shapes are `[rows, cols]`; activations are f32 on the CPU. `tokens` is the number of rows of a batch, token i of a batch that
-// starts at position p has position p + i.
+// Shapes are `[rows, cols]`; activations are f32 on the CPU. `tokens` is the number of rows of a batch, token i of a
+// batch that starts at position p has position p + i.
 #pragma once
 
 #include <cstddef>
@@ -19,10 +19,10 @@ namespace kvzip {
 
 /// One product of a linear layer: out = x * weight^T (+ bias), or out += ... where `accumulate`.
 struct LinearPart {
-  ConstView weight;       ///< `[out, in]`, any DType
-  const float* bias;      ///< `[out]` device memory, or null
-  View out;               ///< `[tokens, out]` f32
-  bool accumulate;        ///< add to what `out` holds: the residual stream
+  ConstView weight;             ///< `[out, in]`, any DType
+  const float* bias = nullptr;  ///< `[out]` device memory, or null
+  View out;                     ///< `[tokens, out]` f32
+  bool accumulate = false;      ///< add to what `out` holds: the residual stream
 };
 
 enum class Activation : uint8_t { silu, gelu_tanh };
@@ -44,15 +44,15 @@ struct KvRows {
 struct Segment {
   std::span<const KvRows> heads;  ///< `[kv_heads]`, lengths may differ
   DType dtype = DType::f16;
-  /// True: row r stands at position first_position + r, and a query at p sees it when 0 <= p - (first_position + r) < window.
-  /// False: every query sees every row (rows of a compressed context keep no order).
+  /// True: row r stands at position first_position + r, and a query at p sees it when 0 <= p - (first_position + r) <
+  /// window. False: every query sees every row (rows of a compressed context keep no order).
   bool positional = true;
   size_t first_position = 0;
 };
 
 /// Asks attend() to also score the rows of segment 0 as KVzip does (Kim et al. 2025, eq. 2): softmax over the keys
-/// [0, system_len) and [chunk_begin, chunk_begin + chunk_len) of segment 0 and all visible keys of segment 1, maximum over the queries and over the
-/// query heads of a group. The attention output still uses every key.
+/// [0, system_len) and [chunk_begin, chunk_begin + chunk_len) of segment 0 and all visible keys of segment 1, maximum
+/// over the queries and over the query heads of a group. The attention output still uses every key.
 struct ScoreRequest {
   size_t system_len = 0;
   size_t chunk_begin = 0;
@@ -61,7 +61,7 @@ struct ScoreRequest {
 };
 
 struct AttendArgs {
-  ConstView q;                ///< `[tokens, heads * head_dim]` f32, rotated; query head h belongs to KV head h / (heads / kv_heads)
+  ConstView q;  ///< `[tokens, heads * head_dim]` f32, rotated; query head h belongs to KV head h / (heads / kv_heads)
   size_t first_position = 0;  ///< position of q's first row
   size_t kv_heads = 0;
   size_t head_dim = 0;
@@ -74,7 +74,8 @@ struct AttendArgs {
 
 /// How exactly products of many rows are computed.
 enum class Precision : uint8_t {
-  fast,   ///< the fastest that keeps answers: bf16 products with f32 sums where the hardware has them, quantised dot products
+  fast,   ///< the fastest that keeps answers: bf16 products with f32 sums where the hardware has them, quantised dot
+          ///< products
   exact,  ///< f32 throughout, for comparison with references
 };
 
@@ -92,7 +93,8 @@ class Backend : public Memory {
   virtual void download(void* host, const void* device, size_t bytes) = 0;
   /// Copies within the device; ranges may overlap.
   virtual void copy(void* to, const void* from, size_t bytes) = 0;
-  /// Makes host memory (of a mapped file that outlives the result) readable by the device. On the CPU: the same pointer, an empty Buffer.
+  /// Makes host memory (of a mapped file that outlives the result) readable by the device. On the CPU: the same
+  /// pointer, an empty Buffer.
   virtual ConstView adopt(const ConstView& host, Buffer& keep_alive) = 0;
   /// out[i] = f32 values of in, for any DType.
   virtual void to_f32(const ConstView& in, const View& out) = 0;
@@ -110,11 +112,14 @@ class Backend : public Memory {
   /// Rotates `[tokens, heads * head_dim]` in place. `cos_sin` is `[tokens, 2 * pairs]` f32: the cosines of the first
   /// `pairs` = cos_sin.cols / 2 pairs, then their sines; values beyond 2 * pairs of a head stay as they are.
   virtual void rope(const View& x, size_t head_dim, const ConstView& cos_sin, RopePairing pairing) = 0;
-  /// Writes rows of k and v (`[tokens, kv_heads * head_dim]` f32) to rows at, at + 1, ... of every head, converted to `dtype` (f32, f16, bf16).
-  virtual void store_kv(const ConstView& k, const ConstView& v, std::span<const KvRows> heads, DType dtype, size_t at) = 0;
+  /// Writes rows of k and v (`[tokens, kv_heads * head_dim]` f32) to rows at, at + 1, ... of every head, converted to
+  /// `dtype` (f32, f16, bf16).
+  virtual void store_kv(const ConstView& k, const ConstView& v, std::span<const KvRows> heads, DType dtype,
+                        size_t at) = 0;
   /// to[i] = from[index[i]], rows of `row_bytes`; `index` is host memory. The ranges must not overlap.
   virtual void gather_rows(const void* from, size_t row_bytes, std::span<const uint32_t> index, void* to) = 0;
-  /// Softmax attention of every query over all rows that it sees in all segments; where `score` is set, raises log scores too.
+  /// Softmax attention of every query over all rows that it sees in all segments; where `score` is set, raises log
+  /// scores too.
   virtual void attend(const AttendArgs& args) = 0;
 };
 

@@ -11,8 +11,8 @@ namespace kvzip {
 /// Throws Error{internal} naming the place unless `holds`.
 inline void check(bool holds, const char* what, std::source_location where = std::source_location::current()) {
   if (!holds) {
-    throw Error(ErrorCode::internal,
-                std::string("internal error: ") + what + " (" + where.file_name() + ":" + std::to_string(where.line()) + ")");
+    throw Error(ErrorCode::internal, std::string("internal error: ") + what + " (" + where.file_name() + ":" +
+                                         std::to_string(where.line()) + ")");
   }
 }
 

@@ -24,7 +24,7 @@ void parallel_run(size_t threads, const Body& body) {
     body(size_t{0});
     return;
   }
-#pragma omp parallel num_threads(static_cast<int>(threads))
+#pragma omp parallel num_threads(static_cast <int>(threads))
   body(static_cast<size_t>(omp_get_thread_num()));
 }
 

@@ -16,8 +16,8 @@ struct Progress {
   size_t total = 0;
 };
 
-/// Called from the thread that runs the stage, many times a second. Returning false cancels the stage, which then throws
-/// Error{cancelled} and leaves every argument it was given usable.
+/// Called from the thread that runs the stage, many times a second. Returning false cancels the stage, which then
+/// throws Error{cancelled} and leaves every argument it was given usable.
 using ProgressFn = std::function<bool(const Progress&)>;
 
 /// Reports to `progress`, if there is one; throws Error{cancelled} if the answer is to stop.

@@ -1,5 +1,5 @@
-// GGUF v2/v3 files (little-endian): typed metadata and tensors over a mapped file. Everything read is checked against the size
-// of the file before it is used. Immutable once opened; safe from any number of threads.
+// GGUF v2/v3 files (little-endian): typed metadata and tensors over a mapped file. Everything read is checked against
+// the size of the file before it is used. Immutable once opened; safe from any number of threads.
 #pragma once
 
 #include <cstdint>
@@ -25,10 +25,13 @@ struct GgufTensor {
 
 class Gguf {
  public:
-  /// Opens and checks the whole header. Throws Error{input} naming the file and the field where it is truncated, corrupt or
-  /// contradictory, Error{unsupported} for a version or big-endian file that we can't read. Tensors of a type that we don't know are only an error once
-  /// they are asked for.
+  /// Opens and checks the whole header. Throws Error{input} naming the file and the field where it is truncated,
+  /// corrupt or contradictory, Error{unsupported} for a version or big-endian file that we can't read. Tensors of a
+  /// type that we don't know are only an error once they are asked for.
   static Gguf open(const std::string& path);
+  /// The same for a file that is in memory already, which must outlive the result; `name` stands for the path in
+  /// errors.
+  static Gguf from_bytes(std::string name, std::span<const std::byte> bytes);
 
   Gguf(Gguf&&) noexcept;
   Gguf& operator=(Gguf&&) noexcept;
@@ -38,8 +41,8 @@ class Gguf {
   uint32_t version() const;
   uint64_t file_bytes() const;
 
-  /// Metadata by key. `find_*` gives nothing where the key is absent; both throw Error{input} where the value has another type
-  /// (any integer type is accepted where the value fits). `get_*` throws where the key is absent.
+  /// Metadata by key. `find_*` gives nothing where the key is absent; both throw Error{input} where the value has
+  /// another type (any integer type is accepted where the value fits). `get_*` throws where the key is absent.
   bool has(std::string_view key) const;
   std::optional<std::string_view> find_string(std::string_view key) const;
   std::optional<uint64_t> find_uint(std::string_view key) const;

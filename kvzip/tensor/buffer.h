@@ -21,7 +21,8 @@ class Memory {
 class Buffer {
  public:
   Buffer() = default;
-  Buffer(Memory& memory, size_t bytes) : memory_(&memory), data_(bytes == 0 ? nullptr : memory.acquire(bytes)), bytes_(bytes) {}
+  Buffer(Memory& memory, size_t bytes)
+      : memory_(&memory), data_(bytes == 0 ? nullptr : memory.acquire(bytes)), bytes_(bytes) {}
   Buffer(Buffer&& other) noexcept
       : memory_(other.memory_), data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
   Buffer& operator=(Buffer&& other) noexcept {
@@ -48,7 +49,8 @@ class Tensor {
  public:
   Tensor() = default;
   Tensor(Memory& memory, DType dtype, size_t rows, size_t cols)
-      : buffer_(memory, rows * row_bytes(dtype, cols)), view_{buffer_.data(), dtype, rows, cols, row_bytes(dtype, cols)} {}
+      : buffer_(memory, rows * row_bytes(dtype, cols)),
+        view_{buffer_.data(), dtype, rows, cols, row_bytes(dtype, cols)} {}
 
   View view() const { return view_; }
   /// The first `rows` rows.

@@ -16,10 +16,12 @@ class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  /// Ids of `text`. Special tokens that are spelled out in the text become their ids; none are added. Invalid UTF-8 is encoded byte by
-  /// byte where the vocabulary can, else as the unknown token.
+  /// Ids of `text`. Special tokens that are spelled out in the text become their ids; none are added. Invalid UTF-8 is
+  /// encoded byte by byte. Bytes for which the vocabulary has no token become the unknown token, and are left out where
+  /// it has none. Near-linear time. Throws Error{input} for a text above 1 GiB.
   virtual std::vector<TokenId> encode(std::string_view text) const = 0;
-  /// The bytes that one token stands for in running text; special (control) tokens give nothing.
+  /// The bytes that one token stands for in running text; control tokens give nothing, the unknown token U+FFFD. Here
+  /// and below an id outside the vocabulary throws Error{input}.
   virtual std::string_view piece(TokenId id) const = 0;
   /// Text of `ids`, control tokens left out. Bytes that are no UTF-8 come out as they are.
   virtual std::string decode(std::span<const TokenId> ids) const = 0;
@@ -31,5 +33,8 @@ class Tokenizer {
   /// "bpe (smollm)", "sentencepiece bpe": for people.
   virtual std::string description() const = 0;
 };
+
+/// Text of `ids` with control tokens spelled out: the text that was encoded, where nothing in it was lost.
+std::string decode_verbatim(const Tokenizer& tokenizer, std::span<const TokenId> ids);
 
 }  // namespace kvzip

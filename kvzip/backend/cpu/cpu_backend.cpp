@@ -1,0 +1,100 @@
+#include "kvzip/backend/cpu/cpu_backend.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "kvzip/backend/cpu/attention.h"
+#include "kvzip/backend/cpu/cpu_info.h"
+#include "kvzip/backend/cpu/cpu_memory.h"
+#include "kvzip/backend/cpu/elementwise.h"
+#include "kvzip/backend/cpu/rows.h"
+#include "kvzip/base/check.h"
+
+namespace kvzip {
+namespace {
+
+bool is_f32(const ConstView& view, size_t rows, size_t cols) {
+  return view.dtype == DType::f32 && view.rows == rows && view.cols == cols;
+}
+
+}  // namespace
+
+CpuBackend::CpuBackend() { require_supported_cpu(); }
+
+void* CpuBackend::acquire(size_t bytes) { return acquire_cpu_memory(bytes); }
+
+void CpuBackend::release(void* data, size_t bytes) noexcept { release_cpu_memory(data, bytes); }
+
+std::string CpuBackend::description() const { return describe_cpu(); }
+
+size_t CpuBackend::available_memory() const { return available_cpu_memory(); }
+
+void CpuBackend::copy(void* to, const void* from, size_t bytes) {
+  if (bytes > 0) std::memmove(to, from, bytes);
+}
+
+ConstView CpuBackend::adopt(const ConstView& host, Buffer& keep_alive) {
+  keep_alive = Buffer();
+  return host;
+}
+
+void CpuBackend::to_f32(const ConstView& in, const View& out) {
+  check(is_f32(out, in.rows, in.cols), "to_f32: out is f32 of the shape of in");
+  to_f32_cpu(in, out);
+}
+
+void CpuBackend::embed(std::span<const int32_t> ids, const ConstView& table, float scale, const View& out) {
+  check(is_f32(out, ids.size(), table.cols), "embed: out is f32 [ids, cols]");
+  const auto known = [&](int32_t id) { return id >= 0 && static_cast<size_t>(id) < table.rows; };
+  check(std::all_of(ids.begin(), ids.end(), known), "embed: ids are below the rows of the table");
+  embed_cpu(ids, table, scale, out);
+}
+
+void CpuBackend::rms_norm(const ConstView& x, const float* weight, float eps, const View& out) {
+  check(is_f32(x, x.rows, x.cols) && is_f32(out, x.rows, x.cols), "rms_norm: x and out are f32 of one shape");
+  rms_norm_cpu(x, weight, eps, out);
+}
+
+void CpuBackend::linear(const ConstView& x, std::span<const LinearPart> parts) {
+  check(is_f32(x, x.rows, x.cols), "linear: x is f32");
+  for (const LinearPart& part : parts) {
+    check(part.weight.cols == x.cols, "linear: a weight has the columns of x");
+    check(is_f32(part.out, x.rows, part.weight.rows), "linear: out is f32 [tokens, rows of the weight]");
+  }
+  if (x.rows > 0 && x.cols > 0) linear_.run(x, parts, precision_);
+}
+
+void CpuBackend::gated_activation(const View& gate, const ConstView& up, Activation activation) {
+  check(is_f32(gate, gate.rows, gate.cols) && is_f32(up, gate.rows, gate.cols), "gated_activation: f32 of one shape");
+  gated_activation_cpu(gate, up, activation);
+}
+
+void CpuBackend::add(const View& x, const ConstView& y) {
+  check(is_f32(x, x.rows, x.cols) && is_f32(y, x.rows, x.cols), "add: f32 of one shape");
+  add_cpu(x, y);
+}
+
+void CpuBackend::rope(const View& x, size_t head_dim, const ConstView& cos_sin, RopePairing pairing) {
+  check(is_f32(x, x.rows, x.cols) && head_dim > 0 && x.cols % head_dim == 0, "rope: x is f32, whole heads");
+  check(is_f32(cos_sin, x.rows, cos_sin.cols), "rope: a row of cosines and sines for each row of x");
+  check(cos_sin.cols % 2 == 0 && cos_sin.cols <= head_dim, "rope: cosines and sines of at most head_dim values");
+  rope_cpu(x, head_dim, cos_sin, pairing);
+}
+
+void CpuBackend::store_kv(const ConstView& k, const ConstView& v, std::span<const KvRows> heads, DType dtype,
+                          size_t at) {
+  check(is_f32(k, k.rows, k.cols) && is_f32(v, k.rows, k.cols), "store_kv: k and v are f32 of one shape");
+  check(!heads.empty() && k.cols % heads.size() == 0, "store_kv: k holds the same number of values for each head");
+  check(dtype == DType::f32 || dtype == DType::f16 || dtype == DType::bf16, "store_kv: rows are f32, f16 or bf16");
+  store_kv_cpu(k, v, heads, dtype, at);
+}
+
+void CpuBackend::gather_rows(const void* from, size_t row_bytes, std::span<const uint32_t> index, void* to) {
+  gather_rows_cpu(from, row_bytes, index, to);
+}
+
+void CpuBackend::attend(const AttendArgs& args) { attend_cpu(args, precision_); }
+
+std::unique_ptr<Backend> make_cpu_backend() { return std::make_unique<CpuBackend>(); }
+
+}  // namespace kvzip

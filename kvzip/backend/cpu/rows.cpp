@@ -1,0 +1,52 @@
+#include "kvzip/backend/cpu/rows.h"
+
+#include <cstring>
+
+#include "kvzip/backend/cpu/convert.h"
+#include "kvzip/backend/cpu/elementwise.h"
+#include "kvzip/base/parallel.h"
+
+namespace kvzip {
+
+void to_f32_cpu(const ConstView& in, const View& out) {
+  parallel_ranges(in.rows, row_grain(in.cols), [&](size_t begin, size_t end) {
+    for (size_t row = begin; row < end; ++row) {
+      convert_to_f32(in.dtype, rows_of(in, row, 1).data, f32_row(out, row), in.cols);
+    }
+  });
+}
+
+void embed_cpu(std::span<const int32_t> ids, const ConstView& table, float scale, const View& out) {
+  parallel_ranges(ids.size(), row_grain(table.cols), [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) {
+      const ConstView row = rows_of(table, static_cast<size_t>(ids[i]), 1);
+      convert_to_f32(table.dtype, row.data, f32_row(out, i), table.cols);
+      if (scale != 1.0F) scale_values(scale, f32_row(out, i), table.cols);
+    }
+  });
+}
+
+void store_kv_cpu(const ConstView& k, const ConstView& v, std::span<const KvRows> heads, DType dtype, size_t at) {
+  const size_t head_dim = k.cols / heads.size();
+  const size_t bytes = row_bytes(dtype, head_dim);
+  parallel_ranges(k.rows, row_grain(2 * k.cols), [&](size_t begin, size_t end) {
+    for (size_t head = 0; head < heads.size(); ++head) {
+      auto* const k_rows = static_cast<std::byte*>(heads[head].k) + at * bytes;
+      auto* const v_rows = static_cast<std::byte*>(heads[head].v) + at * bytes;
+      for (size_t row = begin; row < end; ++row) {
+        convert_from_f32(f32_row(k, row) + head * head_dim, dtype, k_rows + row * bytes, head_dim);
+        convert_from_f32(f32_row(v, row) + head * head_dim, dtype, v_rows + row * bytes, head_dim);
+      }
+    }
+  });
+}
+
+void gather_rows_cpu(const void* from, size_t row_bytes, std::span<const uint32_t> index, void* to) {
+  const auto* const source = static_cast<const std::byte*>(from);
+  auto* const target = static_cast<std::byte*>(to);
+  parallel_ranges(index.size(), row_grain(row_bytes / sizeof(float)), [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) std::memcpy(target + i * row_bytes, source + index[i] * row_bytes, row_bytes);
+  });
+}
+
+}  // namespace kvzip

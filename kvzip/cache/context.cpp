@@ -1,0 +1,159 @@
+#include "kvzip/cache/context.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "kvzip/base/check.h"
+#include "kvzip/base/parallel.h"
+
+namespace kvzip {
+namespace {
+
+/// Indices of `scores`, highest first; equal scores keep their order.
+std::vector<uint32_t> descending(std::span<const float> scores) {
+  std::vector<uint32_t> order(scores.size());
+  std::iota(order.begin(), order.end(), 0U);
+  std::stable_sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return scores[a] > scores[b]; });
+  return order;
+}
+
+/// One head's memory: `rows` keys, then `rows` values.
+Buffer head_memory(Backend& backend, size_t rows, size_t row_bytes, KvRows& head) {
+  Buffer memory(backend, 2 * rows * row_bytes);
+  head = {.k = memory.data(), .v = static_cast<std::byte*>(memory.data()) + rows * row_bytes, .len = rows};
+  return memory;
+}
+
+}  // namespace
+
+Context Context::from_tail(Backend& backend, Tail&& tail, size_t system_len, Scores scores, const Keep& keep) {
+  Context context;
+  context.backend_ = &backend;
+  context.shape_ = tail.shape();
+  context.read_tokens_ = tail.end_position();
+  context.system_len_ = system_len;
+  context.scored_layers_ = context.shape_.global_layers();
+  context.scores_ = std::move(scores);
+  context.held_ = keep;
+  context.layers_.resize(context.shape_.layers());
+  check(context.scores_.layers == context.scored_layers_.size(), "scores cover every global layer");
+  check(context.scores_.len == context.document_len() &&
+            keep.rows.size() == context.scores_.layers * context.scores_.kv_heads,
+        "scores and keep belong to this document");
+
+  context.order_.resize(keep.rows.size());
+  parallel_ranges(context.order_.size(), 1, [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) {
+      context.order_[i] = descending(context.scores_.row(i / keep.kv_heads, i % keep.kv_heads));
+    }
+  });
+
+  size_t scored = 0;
+  for (size_t layer = 0; layer < context.layers_.size(); ++layer) {
+    if (context.shape_.windows[layer] == 0) {
+      context.copy_scored(backend, tail, layer, scored++);
+    } else {
+      context.copy_window(backend, tail, layer);
+    }
+    tail.release_layer(layer);
+  }
+  return context;
+}
+
+void Context::copy_scored(Backend& backend, const Tail& tail, size_t layer, size_t scored) {
+  const Segment rows = tail.segment(layer);
+  const size_t row = shape_.head_row_bytes();
+  Layer& to = layers_[layer];
+  to.heads.resize(shape_.kv_heads);
+  for (size_t h = 0; h < shape_.kv_heads; ++h) {
+    std::vector<uint32_t>& order = order_[scored * shape_.kv_heads + h];
+    order.resize(held_.at(scored, h));
+    std::vector<uint32_t> index(system_len_ + order.size());
+    std::iota(index.begin(), index.begin() + static_cast<std::ptrdiff_t>(system_len_), 0U);
+    std::transform(order.begin(), order.end(), index.begin() + static_cast<std::ptrdiff_t>(system_len_),
+                   [this](uint32_t position) { return position + static_cast<uint32_t>(system_len_); });
+    to.memory.push_back(head_memory(backend, index.size(), row, to.heads[h]));
+    backend.gather_rows(rows.heads[h].k, row, index, to.heads[h].k);
+    backend.gather_rows(rows.heads[h].v, row, index, to.heads[h].v);
+  }
+}
+
+// A query at the first position after the document sees window - 1 rows of it; later queries see fewer.
+void Context::copy_window(Backend& backend, const Tail& tail, size_t layer) {
+  const Segment rows = tail.segment(layer);
+  const size_t row = shape_.head_row_bytes();
+  const size_t len = rows.heads.front().len;
+  const size_t kept = std::min(len, shape_.windows[layer] - 1);
+  Layer& to = layers_[layer];
+  to.positional = true;
+  to.first_position = rows.first_position + len - kept;
+  to.heads.resize(shape_.kv_heads);
+  for (size_t h = 0; h < shape_.kv_heads; ++h) {
+    to.memory.push_back(head_memory(backend, kept, row, to.heads[h]));
+    const size_t skipped = (len - kept) * row;
+    backend.copy(to.heads[h].k, static_cast<const std::byte*>(rows.heads[h].k) + skipped, kept * row);
+    backend.copy(to.heads[h].v, static_cast<const std::byte*>(rows.heads[h].v) + skipped, kept * row);
+  }
+}
+
+size_t Context::bytes() const {
+  size_t rows = 0;
+  for (const Layer& layer : layers_) {
+    for (const KvRows& head : layer.heads) rows += head.len;
+  }
+  return 2 * rows * shape_.head_row_bytes();
+}
+
+size_t Context::bytes(const Keep& keep) const {
+  return bytes() - 2 * (held_.pairs() - keep.pairs()) * shape_.head_row_bytes();
+}
+
+void Context::shrink(const Keep& keep) {
+  const ContextCut fits(*this, keep);  // throws where it asks for more than is held
+  const size_t row = shape_.head_row_bytes();
+  for (size_t scored = 0; scored < scored_layers_.size(); ++scored) {
+    Layer& layer = layers_[scored_layers_[scored]];
+    for (size_t h = 0; h < shape_.kv_heads; ++h) {
+      const size_t i = scored * shape_.kv_heads + h;
+      const size_t rows = system_len_ + keep.rows[i];
+      if (rows == layer.heads[h].len) continue;
+      KvRows smaller;
+      Buffer memory = head_memory(*backend_, rows, row, smaller);
+      backend_->copy(smaller.k, layer.heads[h].k, rows * row);
+      backend_->copy(smaller.v, layer.heads[h].v, rows * row);
+      layer.heads[h] = smaller;
+      layer.memory[h] = std::move(memory);
+      order_[i].resize(keep.rows[i]);
+      order_[i].shrink_to_fit();
+      held_.rows[i] = keep.rows[i];
+    }
+  }
+}
+
+ContextCut::ContextCut(const Context& context, const Keep& keep)
+    : context_(&context), keep_(keep), heads_(context.layers_.size()) {
+  check(keep.rows.size() == context.held_.rows.size(), "a keep belongs to the context it was made for");
+  for (size_t layer = 0; layer < heads_.size(); ++layer) heads_[layer] = context.layers_[layer].heads;
+  for (size_t scored = 0; scored < context.scored_layers_.size(); ++scored) {
+    for (size_t h = 0; h < keep.kv_heads; ++h) {
+      if (keep.at(scored, h) > context.held_.at(scored, h)) {
+        throw Error(ErrorCode::usage,
+                    fmt::format("keep ratio {:.3f}: this context was compressed to {:.3f} and can only be cut further",
+                                keep.ratio(), context.held_.ratio()));
+      }
+      heads_[context.scored_layers_[scored]][h].len = context.system_len_ + keep.at(scored, h);
+    }
+  }
+}
+
+Segment ContextCut::segment(size_t layer) const {
+  const Context::Layer& rows = context_->layers_[layer];
+  return {.heads = heads_[layer],
+          .dtype = context_->shape_.dtype,
+          .positional = rows.positional,
+          .first_position = rows.first_position};
+}
+
+}  // namespace kvzip

@@ -1,0 +1,90 @@
+// Context: the immutable, score-ordered memory of a document. Per layer and KV head its rows stand in the order
+// [system prompt | document rows, most important first], so that every keep ratio is a prefix of every head.
+// Sliding-window layers keep their last rows in reading order instead.
+//
+// Owns its memory. Reading it is safe from any number of threads; only shrink() changes it.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "kvzip/backend/backend.h"
+#include "kvzip/cache/keep.h"
+#include "kvzip/cache/scores.h"
+#include "kvzip/cache/shape.h"
+#include "kvzip/cache/tail.h"
+
+namespace kvzip {
+
+class Context {
+ public:
+  /// Builds the context from the tail of a prefill, layer by layer, freeing each layer of the tail as soon as it is
+  /// copied, so that two full caches never exist. `system_len` rows lead, then of each head the `keep` highest-scored
+  /// rows (ties in reading order). If this throws Error{memory}, the tail is no longer complete.
+  static Context from_tail(Backend& backend, Tail&& tail, size_t system_len, Scores scores, const Keep& keep);
+
+  const CacheShape& shape() const { return shape_; }
+  /// System and document tokens that were read: the position at which a question starts.
+  size_t read_tokens() const { return read_tokens_; }
+  size_t system_len() const { return system_len_; }
+  size_t document_len() const { return read_tokens_ - system_len_; }
+  /// Layers that are scored and compressed.
+  std::span<const size_t> scored_layers() const { return scored_layers_; }
+  /// The scores the rows are ordered by, in reading order.
+  const Scores& scores() const { return scores_; }
+  /// Document positions (0 = first document token) of one head's rows, in stored order; `layer` counts scored layers.
+  std::span<const uint32_t> order(size_t layer, size_t head) const { return order_[layer * shape_.kv_heads + head]; }
+  /// Rows held per head: the largest keep this context can serve.
+  const Keep& held() const { return held_; }
+  /// Bytes of all rows held.
+  size_t bytes() const;
+  /// Bytes of the rows that `keep` uses.
+  size_t bytes(const Keep& keep) const;
+
+  /// Frees every row behind `keep`. Throws Error{memory} where the smaller copy of one head can't be made; the context
+  /// is then still whole.
+  void shrink(const Keep& keep);
+
+ private:
+  friend class ContextCut;
+  struct Layer {
+    std::vector<Buffer> memory;  // per head: keys, then values
+    std::vector<KvRows> heads;
+    bool positional = false;    // a sliding-window layer
+    size_t first_position = 0;  // of its first row, where positional
+  };
+
+  Context() = default;
+  void copy_window(Backend& backend, const Tail& tail, size_t layer);
+  void copy_scored(Backend& backend, const Tail& tail, size_t layer, size_t scored);
+
+  Backend* backend_ = nullptr;
+  CacheShape shape_;
+  size_t read_tokens_ = 0;
+  size_t system_len_ = 0;
+  std::vector<size_t> scored_layers_;
+  Scores scores_;
+  std::vector<std::vector<uint32_t>> order_;
+  Keep held_;
+  std::vector<Layer> layers_;
+};
+
+/// A context seen at one ratio: the leading rows of every head that `keep` names. Moves no data. The context must
+/// outlive it and not shrink.
+class ContextCut {
+ public:
+  /// Throws Error{usage} where the context no longer holds as many rows.
+  ContextCut(const Context& context, const Keep& keep);
+  const Context& context() const { return *context_; }
+  const Keep& keep() const { return keep_; }
+  /// The rows of one layer, as attend() takes them.
+  Segment segment(size_t layer) const;
+
+ private:
+  const Context* context_;
+  Keep keep_;
+  std::vector<std::vector<KvRows>> heads_;
+};
+
+}  // namespace kvzip

@@ -1,0 +1,58 @@
+// Tail: the chronological, growable, dense KV store of a prefill, a repetition or a conversation.
+// Owns its memory; used by one thread at a time.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "kvzip/backend/backend.h"
+#include "kvzip/cache/shape.h"
+
+namespace kvzip {
+
+class Tail {
+ public:
+  /// An empty tail whose first row will stand at `first_position`. `backend` must outlive it.
+  Tail(Backend& backend, CacheShape shape, size_t first_position);
+
+  /// Makes room for `rows` more rows in one step (sliding layers: for as many as a batch of `batch` rows needs).
+  /// Throws Error{memory}.
+  void reserve(size_t rows, size_t batch);
+  /// Adds the rows k and v, `[tokens, kv_heads * head_dim]` f32, to one layer. Sliding layers drop what no later query
+  /// can see.
+  void append(size_t layer, const ConstView& k, const ConstView& v);
+  /// Drops all rows at positions >= `end`: undoes appends that didn't finish.
+  void truncate(size_t end);
+  /// Frees one layer's memory for good.
+  void release_layer(size_t layer);
+
+  /// Position after the last row (of layer 0, which is always appended to first).
+  size_t end_position() const { return layers_.front().end(); }
+  size_t first_position() const { return first_position_; }
+  /// All rows of one layer that are held, `[kv_heads][len][head_dim]`, as attend() takes them.
+  Segment segment(size_t layer) const;
+  const CacheShape& shape() const { return shape_; }
+  /// Bytes of the rows held (not of room reserved for more).
+  size_t bytes() const;
+
+ private:
+  struct Layer {
+    Buffer memory;        // keys of all heads, then values of all heads
+    size_t capacity = 0;  // rows per head that fit
+    size_t first_position = 0;
+    std::vector<KvRows> heads;
+
+    size_t len() const { return heads.front().len; }
+    size_t end() const { return first_position + len(); }
+  };
+
+  void drop_unseen(Layer& layer, size_t window);
+  void grow(Layer& layer, size_t capacity);
+
+  Backend* backend_;
+  CacheShape shape_;
+  size_t first_position_;
+  std::vector<Layer> layers_;
+};
+
+}  // namespace kvzip

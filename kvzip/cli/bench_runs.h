@@ -1,0 +1,68 @@
+// Measurements of `kvzip bench`. One thread; nothing else should run on the machine.
+#pragma once
+
+#include <vector>
+
+#include "kvzip/cli/engine.h"
+
+namespace kvzip::cli {
+
+struct BenchPlan {
+  std::vector<size_t> prefill = {512, 2048, 4096, 7936};  ///< tokens
+  std::vector<size_t> scoring = {4096};                   ///< tokens
+  std::vector<size_t> depths = {0, 1024, 4096, 7936};     ///< tokens before the decoding
+  std::vector<double> keeps = {1, 0.5, 0.3, 0.1};         ///< fractions kept; at depth 0 there is nothing to keep
+  size_t repetitions = 5;
+  size_t decode_tokens = 32;
+  uint64_t seed = 1;
+};
+
+struct Spread {
+  double median = 0;
+  double min = 0;
+  double max = 0;
+};
+/// Of at least one value.
+Spread spread_of(std::vector<double> values);
+
+struct PrefillFigure {
+  size_t tokens = 0;
+  Spread tokens_per_s;
+};
+struct ScoringFigure {
+  size_t tokens = 0;
+  Spread seconds;
+  Spread prefill_seconds;
+  Spread ratio;  ///< scoring over prefill, run by run
+};
+struct DecodeFigure {
+  size_t depth = 0;
+  double keep = 1;
+  size_t kv_bytes = 0;
+  Spread tokens_per_s;
+};
+
+/// Runs on documents of random tokens, of which the time doesn't depend on what they say. All throw Error{cancelled}.
+class Bench {
+ public:
+  Bench(const Engine& engine, const ReadingFlags& reading, BenchPlan plan)
+      : engine_(engine), reading_(reading), plan_(std::move(plan)) {}
+
+  /// Throws Error{usage} where the model's context is too short for the plan.
+  void check_lengths() const;
+  PrefillFigure prefill(size_t tokens) const;
+  ScoringFigure scoring(size_t tokens) const;
+  /// One figure per keep. The document is read once; its scores are made up, with heads that differ by orders of
+  /// magnitude as real ones do.
+  std::vector<DecodeFigure> decode(size_t depth) const;
+
+ private:
+  Reading read(size_t tokens) const;
+  double decode_once(const PastFn& past, size_t depth) const;
+
+  const Engine& engine_;
+  ReadingFlags reading_;
+  BenchPlan plan_;
+};
+
+}  // namespace kvzip::cli

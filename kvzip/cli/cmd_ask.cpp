@@ -1,0 +1,179 @@
+// `kvzip ask`: questions about a document, each answered on its own.
+#include <fmt/format.h>
+
+#include <optional>
+
+#include "kvzip/cli/ask_report.h"
+#include "kvzip/cli/commands.h"
+#include "kvzip/cli/display_text.h"
+#include "kvzip/cli/format.h"
+#include "kvzip/cli/head_scores_file.h"
+#include "kvzip/cli/interrupt.h"
+#include "kvzip/cli/questions.h"
+#include "kvzip/cli/read_document.h"
+#include "kvzip/cli/streaming.h"
+
+namespace kvzip::cli {
+namespace {
+
+constexpr size_t kWidestTable = 120;  // longer lines are hard to read
+
+struct AskFlags {
+  std::string file;
+  std::vector<std::string> questions;
+  std::string questions_file;
+  bool full = false;
+  bool compare = false;
+  EngineFlags engine;
+  ReadingFlags reading;
+  KeepFlags keep;
+  AnswerOptions answers;
+  OutputFlags output;
+};
+
+/// One run: what is known about it, in the order in which it becomes known.
+class Ask {
+ public:
+  explicit Ask(const AskFlags& flags) : flags_(flags), bar_(flags.output.quiet) {}
+
+  void run() {
+    flags_.keep.amount();
+    check_answer_options(flags_.answers);
+    if (!flags_.keep.head_scores.empty()) heads_ = load_head_scores(flags_.keep.head_scores);
+    const std::string text = read_document(flags_.file);
+    const bool may_prompt = !flags_.compare && !flags_.output.json;
+    questions_ = gather_questions({flags_.file, flags_.questions, flags_.questions_file, may_prompt});
+
+    engine_ = load_engine(flags_.engine, bar_);
+    report_.document = document_name(flags_.file);
+    report_.model = engine_->model.file().path();
+    report_.load_seconds = engine_->load_seconds;
+    ReadDocument document = read(*engine_, flags_.file, text, flags_.reading, bar_);
+    report_.system_tokens = document.reading.system.size();
+    report_.document_tokens = document.reading.document.size();
+    report_.prefill_seconds = document.seconds;
+    report_.kv_bytes_full = document.reading.tail.bytes();
+    if (flags_.full) {
+      answer_all(past_of(document.reading.tail), report_.full);
+    } else {
+      answer_compressed(std::move(document.reading));
+    }
+    if (flags_.output.json) {
+      print_json(to_json(report_));
+    } else if (flags_.compare) {
+      fmt::print("{}", comparison(report_, {std::min(terminal_width(stdout), kWidestTable), wants_colours(stdout)}));
+    }
+  }
+
+ private:
+  void answer_compressed(Reading&& reading) {
+    ScoredDocument scored =
+        score_and_select(*engine_, reading, flags_.reading, flags_.keep, heads_ ? &*heads_ : nullptr, bar_);
+    const Keep& keep = scored.selection.keep;
+    report_.scoring_seconds = scored.seconds;
+    report_.level = flags_.keep.level;
+    report_.threshold = scored.selection.threshold;
+
+    // A comparison orders all rows first and frees those behind the cut once the full memory has answered.
+    const Keep all{keep.layers, keep.kv_heads, keep.len,
+                   std::vector<uint32_t>(keep.rows.size(), static_cast<uint32_t>(keep.len))};
+    Stopwatch compressing;
+    Context context =
+        compress(engine_->model, std::move(reading), std::move(scored.scores), flags_.compare ? all : keep);
+    report_.compression_seconds = compressing.seconds();
+    if (flags_.compare) {
+      report_.kv_bytes_full = context.bytes();
+      const ContextCut everything(context, context.held());
+      bar_title_ = "full memory";
+      answer_all(past_of(everything), report_.full);
+      report_.resident_bytes_full = resident_bytes();
+      compressing = Stopwatch();
+      context.shrink(keep);
+      report_.compression_seconds += compressing.seconds();
+    }
+    report_.compressed = true;
+    report_.kv_bytes_kept = context.bytes();
+    report_.kept_ratio = keep.ratio();
+    bar_.note("compression", fmt::format("{} of the document's pairs kept, {} -> {}", format_percent(keep.ratio()),
+                                         format_bytes(report_.kv_bytes_full), format_bytes(report_.kv_bytes_kept)));
+    const ContextCut cut(context, context.held());
+    bar_title_ = "kept memory";
+    answer_all(past_of(cut), report_.kept);
+    if (flags_.compare) report_.resident_bytes_kept = resident_bytes();
+  }
+
+  void answer_all(const PastFn& past, std::vector<Answer>& answers) {
+    Conversation conversation(engine_->model, past, report_.system_tokens + report_.document_tokens,
+                              flags_.reading.dtype());
+    if (!questions_) return prompt(conversation);
+    const bool streams = !flags_.compare && !flags_.output.json;
+    const ProgressFn progress = bar_.stage(bar_title_, "answer");
+    AnswerOptions options = streams ? streaming(flags_.answers) : flags_.answers;
+    if (!streams) {
+      options.on_text = [&](std::string_view) { return progress({bar_title_, answers.size(), questions_->size()}); };
+    }
+    for (const std::string& question : *questions_) {
+      if (streams && questions_->size() > 1) bar_.note("> " + one_line(question));
+      answers.push_back(conversation.ask(question, options));
+      if (streams) end_answer(answers.back());
+      throw_if_interrupted();
+      conversation.reset();
+      if (!streams) progress({bar_title_, answers.size(), questions_->size()});
+    }
+    report_.questions = *questions_;
+  }
+
+  void prompt(Conversation& conversation) {
+    bar_.note("Ask about the document; an empty line ends.");
+    while (const auto question = prompt_line(true)) {
+      const Answer answer = conversation.ask(*question, streaming(flags_.answers));
+      end_answer(answer);
+      conversation.reset();
+      if (interrupted()) clear_interrupt();  // it cancelled this answer only
+    }
+  }
+
+  void end_answer(const Answer& answer) {
+    fmt::print("\n");
+    std::fflush(stdout);
+    note_answer(answer, bar_);
+  }
+
+  const AskFlags& flags_;
+  ProgressBar bar_;
+  std::optional<HeadScores> heads_;
+  std::optional<std::vector<std::string>> questions_;  // nothing: people are prompted
+  std::optional<Engine> engine_;
+  std::string bar_title_ = "answering";
+  AskReport report_;
+};
+
+}  // namespace
+
+std::function<void()> add_ask(CLI::App& command) {
+  const auto flags = std::make_shared<AskFlags>();
+  command.add_option("FILE", flags->file, "The document; - is standard input")->required();
+  command.add_option("QUESTION", flags->questions, "Questions; without any, lines of standard input or a prompt");
+  command.add_option("--questions", flags->questions_file, "File with one question per line");
+  auto* full = command.add_flag("--full", flags->full, "Answer from the full memory: nothing is scored or dropped");
+  command.add_flag("--compare", flags->compare, "Answer twice, from the full and the compressed memory, and compare")
+      ->excludes(full);
+  add_keep_options(command, flags->keep);
+  add_answer_options(command, flags->answers);
+  add_engine_options(command, flags->engine);
+  add_reading_options(command, flags->reading);
+  add_output_options(command, flags->output);
+  command.footer(
+      "The document is read and scored once. Each question then starts from the same compressed memory, which no "
+      "answer changes.\n"
+      "Answers go to stdout as they are made, everything else to stderr.\n\n"
+      "Examples:\n"
+      "  kvzip ask report.txt \"Who signed it?\" \"When?\"         two questions, 30 % of the memory kept\n"
+      "  kvzip ask report.txt --keep 200MiB                     whatever fits, then a prompt\n"
+      "  kvzip ask report.txt --questions q.txt --compare       full and compressed side by side\n"
+      "  pdftotext report.pdf - | kvzip ask - \"Who signed it?\"  any text on standard input\n"
+      "  kvzip ask report.txt -k 10% --json \"Who signed it?\"    figures for scripts\n");
+  return [flags] { Ask(*flags).run(); };
+}
+
+}  // namespace kvzip::cli

@@ -1,0 +1,170 @@
+// `kvzip bench`: how fast this machine reads, scores and answers.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "kvzip/cli/bench_runs.h"
+#include "kvzip/cli/commands.h"
+#include "kvzip/cli/format.h"
+#include "kvzip/cli/json_output.h"
+#include "kvzip/cli/table.h"
+
+namespace kvzip::cli {
+namespace {
+
+struct BenchFlags {
+  EngineFlags engine;
+  ReadingFlags reading;
+  BenchPlan plan;
+  std::vector<std::string> only = {"prefill", "scoring", "decode"};
+  bool quick = false;
+  OutputFlags output;
+
+  bool wants(std::string_view part) const { return std::find(only.begin(), only.end(), part) != only.end(); }
+};
+
+struct BenchReport {
+  std::vector<PrefillFigure> prefill;
+  std::vector<ScoringFigure> scoring;
+  std::vector<DecodeFigure> decode;
+};
+
+std::string text_of(const Spread& spread) {
+  return fmt::format("{:.2f}  ({:.2f} to {:.2f})", spread.median, spread.min, spread.max);
+}
+
+Json json_of(const Spread& spread) { return {{"median", spread.median}, {"min", spread.min}, {"max", spread.max}}; }
+
+Json to_json(const BenchReport& report, const Engine& engine) {
+  Json json = {{"machine", engine.backend->description()},
+               {"threads", thread_count()},
+               {"model", engine.model.file().path()},
+               {"load_seconds", engine.load_seconds},
+               {"prefill", Json::array()},
+               {"scoring", Json::array()},
+               {"decode", Json::array()}};
+  for (const PrefillFigure& figure : report.prefill) {
+    json["prefill"].push_back({{"tokens", figure.tokens}, {"tokens_per_s", json_of(figure.tokens_per_s)}});
+  }
+  for (const ScoringFigure& figure : report.scoring) {
+    json["scoring"].push_back({{"tokens", figure.tokens},
+                               {"seconds", json_of(figure.seconds)},
+                               {"prefill_seconds", json_of(figure.prefill_seconds)},
+                               {"ratio", figure.ratio.median}});
+  }
+  for (const DecodeFigure& figure : report.decode) {
+    json["decode"].push_back({{"depth", figure.depth},
+                              {"keep", figure.keep},
+                              {"kv_bytes", figure.kv_bytes},
+                              {"tokens_per_s", json_of(figure.tokens_per_s)}});
+  }
+  json["resident_bytes"] = resident_bytes();
+  return json;
+}
+
+std::string to_text(const BenchReport& report, const Engine& engine, size_t repetitions) {
+  const TableLook look{terminal_width(stdout), wants_colours(stdout)};
+  Table table(
+      {{"Work"}, {"tokens", Align::right}, {"kept", Align::right}, {"median (least to most)", Align::right}, {"unit"}});
+  for (const PrefillFigure& figure : report.prefill) {
+    table.add({"prefill", grouped(figure.tokens), "", text_of(figure.tokens_per_s), "tokens/s"});
+  }
+  for (const ScoringFigure& figure : report.scoring) {
+    table.add({"scoring", grouped(figure.tokens), "", text_of(figure.seconds), "s"});
+    table.add({"  over prefill", grouped(figure.tokens), "", text_of(figure.ratio), "x"});
+  }
+  for (const DecodeFigure& figure : report.decode) {
+    table.add(
+        {"decode after", grouped(figure.depth), format_percent(figure.keep), text_of(figure.tokens_per_s), "tokens/s"});
+  }
+  return fmt::format("{}, {}\n{}, loaded in {}, {}\n\n{}", engine.backend->description(),
+                     counted(thread_count(), "thread"), engine.model.config().name, format_seconds(engine.load_seconds),
+                     counted(repetitions, "repetition"), table.render(look));
+}
+
+BenchPlan plan_of(const BenchFlags& flags) {
+  BenchPlan plan = flags.plan;
+  if (flags.quick)
+    plan = {.prefill = {512}, .scoring = {1024}, .depths = {0, 1024}, .keeps = {1, 0.3}, .repetitions = 2};
+  for (const double keep : plan.keeps) {
+    if (!(keep > 0 && keep <= 1))
+      throw Error(ErrorCode::usage, fmt::format("--keeps {}: expected more than 0 and at most 1", keep));
+  }
+  if (!flags.wants("prefill")) plan.prefill.clear();
+  if (!flags.wants("scoring")) plan.scoring.clear();
+  if (!flags.wants("decode")) plan.depths.clear();
+  return plan;
+}
+
+void run_bench(const BenchFlags& flags) {
+  const BenchPlan plan = plan_of(flags);
+  ProgressBar bar(flags.output.quiet);
+  const Engine engine = load_engine(flags.engine, bar);
+  const Bench bench(engine, flags.reading, plan);
+  bench.check_lengths();
+  BenchReport report;
+  bar.note("warming up");
+  Bench(engine, flags.reading, {.repetitions = 1})
+      .prefill(std::min<size_t>(512, engine.model.config().context_length / 2));
+  for (const size_t tokens : plan.prefill) {
+    bar.note(fmt::format("prefill of {}", counted(tokens, "token")));
+    report.prefill.push_back(bench.prefill(tokens));
+  }
+  for (const size_t tokens : plan.scoring) {
+    bar.note(fmt::format("scoring of {}", counted(tokens, "token")));
+    report.scoring.push_back(bench.scoring(tokens));
+  }
+  for (const size_t depth : plan.depths) {
+    bar.note(fmt::format("decoding after {}", counted(depth, "token")));
+    for (const DecodeFigure& figure : bench.decode(depth)) report.decode.push_back(figure);
+  }
+  if (flags.output.json) {
+    print_json(to_json(report, engine));
+  } else {
+    fmt::print("{}", to_text(report, engine, plan.repetitions));
+  }
+}
+
+void add_list(CLI::App& command, const char* name, std::vector<size_t>& list, size_t least, const char* what) {
+  command.add_option(name, list, what)
+      ->delimiter(',')
+      ->check(CLI::Range(least, size_t{1} << 30U))
+      ->capture_default_str();
+}
+
+}  // namespace
+
+std::function<void()> add_bench(CLI::App& command) {
+  const auto flags = std::make_shared<BenchFlags>();
+  BenchPlan& plan = flags->plan;
+  add_list(command, "--prefill", plan.prefill, 1, "Lengths to read, in tokens");
+  add_list(command, "--scoring", plan.scoring, 1, "Lengths to score, in tokens");
+  add_list(command, "--depths", plan.depths, 0, "Lengths of the document before the decoding");
+  command.add_option("--keeps", plan.keeps, "Fractions KEPT of it")->delimiter(',')->capture_default_str();
+  command.add_option("-r,--repetitions", plan.repetitions, "Runs of each")
+      ->check(CLI::Range(size_t{1}, size_t{1000}))
+      ->capture_default_str();
+  command.add_option("--decode-tokens", plan.decode_tokens, "Tokens per decoding run")
+      ->check(CLI::Range(size_t{1}, size_t{4096}))
+      ->capture_default_str();
+  command.add_option("--seed", plan.seed, "Seed of the random tokens and scores")->capture_default_str();
+  command.add_option("--only", flags->only, "Parts to run: prefill, scoring, decode")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"prefill", "scoring", "decode"}))
+      ->capture_default_str();
+  command.add_flag("--quick", flags->quick, "A short run: 512 read, 1,024 scored, decoding after 0 and 1,024");
+  add_engine_options(command, flags->engine);
+  add_reading_options(command, flags->reading);
+  add_output_options(command, flags->output);
+  command.footer(
+      "Documents are random tokens: the time for one doesn't depend on what it says. Decoding forces random tokens "
+      "through the model\n"
+      "over a real cache; which of its rows are kept comes from random scores whose heads differ as in real ones.\n\n"
+      "Examples:\n"
+      "  kvzip bench --quick\n"
+      "  kvzip bench --prefill 2048 --depths 4096 --keeps 1,0.3 -r 9 --only prefill,decode\n"
+      "  kvzip bench --json > here.json\n");
+  return [flags] { run_bench(*flags); };
+}
+
+}  // namespace kvzip::cli

@@ -1,0 +1,138 @@
+// `kvzip chat`: a conversation over a document's compressed memory.
+#include <fmt/format.h>
+
+#include <optional>
+
+#include "kvzip/cli/commands.h"
+#include "kvzip/cli/display_text.h"
+#include "kvzip/cli/format.h"
+#include "kvzip/cli/head_scores_file.h"
+#include "kvzip/cli/interrupt.h"
+#include "kvzip/cli/questions.h"
+#include "kvzip/cli/read_document.h"
+#include "kvzip/cli/streaming.h"
+#include "kvzip/cli/terminal.h"
+
+namespace kvzip::cli {
+namespace {
+
+struct ChatFlags {
+  std::string file;
+  bool full = false;
+  EngineFlags engine;
+  ReadingFlags reading;
+  KeepFlags keep;
+  AnswerOptions answers;
+  bool quiet = false;
+};
+
+constexpr std::string_view kHelp =
+    "/reset  forget what was said; the document stays\n"
+    "/stats  memory of the document and of the conversation\n"
+    "/help   this list\n"
+    "/quit   end (so does Ctrl-D)\n";
+
+struct Chat {
+  Conversation conversation;
+  size_t document_bytes;
+  size_t said = 0;  // questions since the last reset
+
+  std::string stats() const {
+    return fmt::format("document {}, conversation {} in {}\n", format_bytes(document_bytes),
+                       format_bytes(conversation.bytes()), counted(said, "turn"));
+  }
+
+  /// Does what a line that starts with / says; false ends the chat.
+  bool command(std::string_view line) {
+    if (line == "/quit" || line == "/exit") return false;
+    if (line == "/reset") {
+      conversation.reset();
+      said = 0;
+    }
+    const std::string reply = line == "/help"    ? std::string(kHelp)
+                              : line == "/stats" ? stats()
+                              : line == "/reset"
+                                  ? "forgotten\n"
+                                  : fmt::format("{}: unknown; /help lists what there is\n", one_line(line));
+    fmt::print(stderr, "{}", reply);
+    return true;
+  }
+
+  void turn(std::string_view question, const AnswerOptions& options, ProgressBar& bar) {
+    try {
+      const Answer answer = conversation.ask(question, streaming(options));
+      fmt::print("\n");
+      std::fflush(stdout);
+      note_answer(answer, bar);
+      ++said;
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::input) throw;
+      fmt::print(stderr, "kvzip: {}; /reset makes room\n", error.what());  // the conversation is as before
+    }
+    if (interrupted()) clear_interrupt();  // it cancelled this answer only
+  }
+
+  void run(const AnswerOptions& options, ProgressBar& bar) {
+    const bool terminal = is_terminal(stdin);
+    bar.note("Ask about the document; /help lists commands, /quit ends.");
+    for (;;) {
+      const auto line = prompt_line(terminal);
+      if (line && line->front() == '/') {
+        if (!command(*line)) return;
+      } else if (line) {
+        turn(*line, options, bar);
+      } else if (!std::cin) {
+        return;
+      }
+    }
+  }
+};
+
+void run_chat(const ChatFlags& flags) {
+  if (flags.file == "-") throw Error(ErrorCode::usage, "chat -: standard input holds the conversation; name a file");
+  flags.keep.amount();
+  check_answer_options(flags.answers);
+  std::optional<HeadScores> heads;
+  if (!flags.keep.head_scores.empty()) heads = load_head_scores(flags.keep.head_scores);
+  const std::string text = read_document(flags.file);
+  ProgressBar bar(flags.quiet);
+  const Engine engine = load_engine(flags.engine, bar);
+  ReadDocument document = read(engine, flags.file, text, flags.reading, bar);
+  const size_t position = document.tokens();
+  const size_t full_bytes = document.reading.tail.bytes();
+  if (flags.full) {
+    Chat{Conversation(engine.model, past_of(document.reading.tail), position, flags.reading.dtype()), full_bytes}.run(
+        flags.answers, bar);
+    return;
+  }
+  ScoredDocument scored =
+      score_and_select(engine, document.reading, flags.reading, flags.keep, heads ? &*heads : nullptr, bar);
+  const Context context =
+      compress(engine.model, std::move(document.reading), std::move(scored.scores), scored.selection.keep);
+  const ContextCut cut(context, context.held());
+  bar.note("compression", fmt::format("{} of the document's pairs kept, {} -> {}", format_percent(cut.keep().ratio()),
+                                      format_bytes(full_bytes), format_bytes(context.bytes())));
+  Chat{Conversation(engine.model, past_of(cut), position, flags.reading.dtype()), context.bytes()}.run(flags.answers,
+                                                                                                       bar);
+}
+
+}  // namespace
+
+std::function<void()> add_chat(CLI::App& command) {
+  const auto flags = std::make_shared<ChatFlags>();
+  command.add_option("FILE", flags->file, "The document")->required();
+  command.add_flag("--full", flags->full, "Keep the full memory: nothing is scored or dropped");
+  add_keep_options(command, flags->keep);
+  add_answer_options(command, flags->answers);
+  add_engine_options(command, flags->engine);
+  add_reading_options(command, flags->reading);
+  command.add_flag("-q,--quiet", flags->quiet, "No progress and no remarks on stderr");
+  command.footer(
+      std::string("The document's memory is compressed; the conversation's own is kept whole, until /reset.\n\nIn the "
+                  "chat:\n") +
+      std::string(kHelp) +
+      "\nExamples:\n  kvzip chat report.txt\n  kvzip chat report.txt --keep 0.1 --temperature 0.7 --seed 1\n");
+  return [flags] { run_chat(*flags); };
+}
+
+}  // namespace kvzip::cli

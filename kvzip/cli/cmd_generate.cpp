@@ -1,0 +1,73 @@
+// `kvzip generate`: a plain continuation of a text.
+#include <fmt/format.h>
+
+#include "kvzip/cli/commands.h"
+#include "kvzip/cli/interrupt.h"
+#include "kvzip/cli/json_output.h"
+#include "kvzip/cli/read_document.h"
+#include "kvzip/cli/streaming.h"
+
+namespace kvzip::cli {
+namespace {
+
+struct GenerateFlags {
+  std::string prompt;
+  EngineFlags engine;
+  ReadingFlags reading;
+  AnswerOptions answers;
+  OutputFlags output;
+};
+
+/// The prompt's tokens, with the token that opens every text where the model was trained with one.
+std::vector<TokenId> prompt_ids(const Model& model, std::string_view prompt) {
+  std::vector<TokenId> ids = model.tokenizer().encode(prompt);
+  const auto opening = model.file().find_uint("tokenizer.ggml.bos_token_id");
+  if (model.file().find_bool("tokenizer.ggml.add_bos_token").value_or(false) && opening &&
+      *opening < model.config().vocab) {
+    const auto id = static_cast<TokenId>(*opening);
+    if (ids.empty() || ids.front() != id) ids.insert(ids.begin(), id);
+  }
+  return ids;
+}
+
+void run_generate(const GenerateFlags& flags) {
+  check_answer_options(flags.answers);
+  const std::string prompt = flags.prompt == "-" ? read_document("-") : flags.prompt;
+  if (prompt.empty()) throw Error(ErrorCode::usage, "prompt: expected some text, found none");
+  ProgressBar bar(flags.output.quiet);
+  const Engine engine = load_engine(flags.engine, bar);
+  Conversation conversation(engine.model, {}, 0, flags.reading.dtype());
+  const std::vector<TokenId> ids = prompt_ids(engine.model, prompt);
+  if (flags.output.json) {
+    const Answer answer = conversation.continue_ids(ids, silent(flags.answers));
+    throw_if_interrupted();
+    Json json = to_json(answer);
+    json["prompt"] = prompt;
+    print_json(json);
+    return;
+  }
+  const Answer answer = conversation.continue_ids(ids, streaming(flags.answers));
+  fmt::print("\n");
+  std::fflush(stdout);
+  throw_if_interrupted();
+  note_answer(answer, bar);
+}
+
+}  // namespace
+
+std::function<void()> add_generate(CLI::App& command) {
+  const auto flags = std::make_shared<GenerateFlags>();
+  command.add_option("PROMPT", flags->prompt, "The text to continue; - is standard input")->required();
+  add_answer_options(command, flags->answers);
+  add_engine_options(command, flags->engine);
+  add_reading_options(command, flags->reading);
+  add_output_options(command, flags->output);
+  command.footer(
+      "The text is continued as it is. Special tokens that it spells out (such as <|im_start|>) count as such.\n\n"
+      "Examples:\n"
+      "  kvzip generate \"The capital of France is\" -n 16\n"
+      "  kvzip generate \"Once upon a time\" --temperature 0.8 --top-p 0.95 --seed 7\n");
+  return [flags] { run_generate(*flags); };
+}
+
+}  // namespace kvzip::cli

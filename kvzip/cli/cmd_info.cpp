@@ -1,0 +1,88 @@
+// `kvzip info`: a model file in figures, or the families and names there are.
+#include <fmt/format.h>
+
+#include "kvzip/cli/commands.h"
+#include "kvzip/cli/model_report.h"
+
+namespace kvzip::cli {
+namespace {
+
+struct InfoFlags {
+  EngineFlags engine;
+  ReadingFlags reading;
+  std::string keep = "0.3";
+  size_t tokens = 0;
+  OutputFlags output;
+};
+
+constexpr const char* kNames[] = {"smollm2"};
+
+/// Where the model of that name lies; empty where it isn't installed.
+std::string place_of(const std::string& name) {
+  try {
+    return find_model(name);
+  } catch (const Error&) {
+    return {};
+  }
+}
+
+void list_models(const TableLook& look, bool json) {
+  Table families({{"Family"}, {"Models", Align::left, true}});
+  Table names({{"Name"}, {"File", Align::left, true}});
+  Json report = {{"families", Json::array()}, {"names", Json::array()}};
+  for (const Arch& arch : archs()) {
+    families.add({std::string(arch.name), std::string(arch.title)});
+    report["families"].push_back({{"name", arch.name}, {"title", arch.title}});
+  }
+  for (const std::string name : kNames) {
+    const std::string place = place_of(name);
+    names.add({name, place.empty() ? "not here; scripts/setup fetches it" : place});
+    report["names"].push_back({{"name", name}, {"path", place.empty() ? Json() : Json(place)}});
+  }
+  if (json) {
+    print_json(report);
+  } else {
+    fmt::print("{}\n{}", families.render(look), names.render(look));
+  }
+}
+
+void run_info(const InfoFlags& flags) {
+  const TableLook look{terminal_width(stdout), wants_colours(stdout)};
+  if (flags.engine.model.empty()) {
+    list_models(look, flags.output.json);
+    return;
+  }
+  const KeepAmount keep = parse_keep(flags.keep);
+  ProgressBar silent_bar(true);
+  const Engine engine = load_engine(flags.engine, silent_bar);
+  const ModelReport report = describe(engine.model, flags.reading, keep, flags.tokens);
+  if (flags.output.json) {
+    print_json(to_json(report));
+  } else {
+    fmt::print("{}", to_text(report, look));
+  }
+}
+
+}  // namespace
+
+std::function<void()> add_info(CLI::App& command) {
+  const auto flags = std::make_shared<InfoFlags>();
+  flags->engine.model.clear();
+  command.add_option("MODEL,-m,--model", flags->engine.model,
+                     "A GGUF file or a name; without one, lists families and names");
+  command.add_option("-k,--keep", flags->keep, "What is KEPT, for the memory table: 0.3, 30%, 200MiB or 1500tokens")
+      ->capture_default_str();
+  command.add_option("--tokens", flags->tokens, "Length of the document; 0 = a table of lengths")
+      ->check(CLI::Range(size_t{0}, size_t{1} << 30U));
+  command.add_option("--template", flags->engine.chat_template, "Chat template, whose system prompt is never dropped");
+  add_reading_options(command, flags->reading);
+  add_output_options(command, flags->output);
+  command.footer(
+      "Examples:\n"
+      "  kvzip info                                   families and names\n"
+      "  kvzip info smollm2\n"
+      "  kvzip info model.gguf --tokens 100000 -k 0.2  what a document of 100,000 tokens will need\n");
+  return [flags] { run_info(*flags); };
+}
+
+}  // namespace kvzip::cli

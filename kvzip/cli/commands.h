@@ -1,0 +1,20 @@
+// The commands of the program, one cmd_*.cpp each.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+namespace kvzip::cli {
+
+/// Adds a command's options and help to `command`; returns what runs it, once they are parsed. It throws kvzip::Error.
+using AddCommand = std::function<void()> (*)(CLI::App& command);
+
+std::function<void()> add_ask(CLI::App& command);
+std::function<void()> add_chat(CLI::App& command);
+std::function<void()> add_scores(CLI::App& command);
+std::function<void()> add_tokenize(CLI::App& command);
+std::function<void()> add_info(CLI::App& command);
+std::function<void()> add_generate(CLI::App& command);
+std::function<void()> add_bench(CLI::App& command);
+
+}  // namespace kvzip::cli

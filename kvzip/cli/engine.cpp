@@ -1,0 +1,68 @@
+#include "kvzip/cli/engine.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "kvzip/cli/display_text.h"
+#include "kvzip/cli/format.h"
+#include "kvzip/cli/interrupt.h"
+#include "kvzip/cli/read_document.h"
+
+namespace kvzip::cli {
+
+Engine load_engine(const EngineFlags& flags, ProgressBar& bar) {
+  if (!flags.chat_template.empty())
+    find_template(flags.chat_template);  // an unknown name is said before anything is loaded
+  const Stopwatch watch;
+  set_thread_count(flags.threads);
+  const std::string path = find_model(flags.model);
+  std::unique_ptr<Backend> backend = make_cpu_backend();
+  const bool exact = flags.weights == "f32";
+  if (exact) backend->set_precision(Precision::exact);
+  Model model = Model::load(path, *backend, {exact ? WeightMode::f32 : WeightMode::stored, flags.chat_template});
+  throw_if_interrupted();
+  const double seconds = watch.seconds();
+  bar.note("model", fmt::format("{}, {}", one_line(model.config().name), format_seconds(seconds)));
+  return {std::move(backend), std::move(model), seconds};
+}
+
+ReadDocument read(const Engine& engine, const std::string& path, std::string_view text, const ReadingFlags& flags,
+                  ProgressBar& bar) {
+  const Stopwatch watch;
+  try {
+    Reading reading = prefill(engine.model, text, {flags.dtype(), flags.batch, bar.stage("reading")});
+    return {std::move(reading), watch.seconds()};
+  } catch (const Error& error) {
+    // The library doesn't know where the text came from.
+    constexpr std::string_view kSubject = "document: ";
+    const std::string_view message = error.what();
+    if (!message.starts_with(kSubject)) throw;
+    throw Error(error.code(), document_name(path) + ": " + std::string(message.substr(kSubject.size())));
+  }
+}
+
+ScoredDocument score_and_select(const Engine& engine, const Reading& reading, const ReadingFlags& flags,
+                                const KeepFlags& keep, const HeadScores* heads, ProgressBar& bar) {
+  ScoredDocument result;
+  // An amount that can't be kept is known before the scoring.
+  result.ratio = keep_ratio(keep.amount(), reading.tail.shape(), reading.system.size(), reading.document.size());
+  const Stopwatch watch;
+  result.scores = score(engine.model, reading, {.batch = flags.batch, .progress = bar.stage("scoring")});
+  result.seconds = watch.seconds();
+  const Level level = level_by_name(keep.level);
+  result.selection = heads != nullptr ? select(result.scores, level, result.ratio, *heads)
+                                      : select(result.scores, level, result.ratio);
+  return result;
+}
+
+size_t resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  size_t total = 0;
+  size_t resident = 0;
+  file >> total >> resident;
+  return file ? resident * static_cast<size_t>(::sysconf(_SC_PAGESIZE)) : 0;
+}
+
+}  // namespace kvzip::cli

@@ -1,0 +1,54 @@
+// What the commands do before they differ: load a model, read a document, score it.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "kvzip/cli/options.h"
+#include "kvzip/cli/progress_bar.h"
+#include "kvzip/kvzip.h"
+
+namespace kvzip::cli {
+
+class Stopwatch {
+ public:
+  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+struct Engine {
+  std::unique_ptr<Backend> backend;
+  Model model;
+  double load_seconds = 0;
+};
+/// Loads the model and says so on `bar`.
+Engine load_engine(const EngineFlags& flags, ProgressBar& bar);
+
+struct ReadDocument {
+  Reading reading;
+  double seconds = 0;
+
+  size_t tokens() const { return reading.system.size() + reading.document.size(); }
+  double tokens_per_second() const { return seconds > 0 ? static_cast<double>(tokens()) / seconds : 0; }
+};
+/// Errors about the text name `path`.
+ReadDocument read(const Engine& engine, const std::string& path, std::string_view text, const ReadingFlags& flags,
+                  ProgressBar& bar);
+
+struct ScoredDocument {
+  Scores scores;
+  Selection selection;
+  double ratio = 1;  ///< that was asked for
+  double seconds = 0;
+};
+/// `heads` are those of --head-scores, null for none.
+ScoredDocument score_and_select(const Engine& engine, const Reading& reading, const ReadingFlags& flags,
+                                const KeepFlags& keep, const HeadScores* heads, ProgressBar& bar);
+
+/// Resident memory of this process, in bytes; 0 where the system doesn't say.
+size_t resident_bytes();
+
+}  // namespace kvzip::cli

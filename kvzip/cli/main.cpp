@@ -1,0 +1,107 @@
+// The program `kvzip`: a table of commands, and the way from an error to an exit code.
+#include <fmt/format.h>
+
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <new>
+#include <string_view>
+
+#include "kvzip/base/error.h"
+#include "kvzip/cli/commands.h"
+#include "kvzip/cli/display_text.h"
+#include "kvzip/cli/interrupt.h"
+#include "kvzip/cli/json_output.h"
+
+namespace kvzip::cli {
+namespace {
+
+struct Command {
+  const char* name;
+  const char* summary;
+  AddCommand add;
+};
+
+constexpr std::array<Command, 7> kCommands = {{
+    {"ask", "Answer questions about a document from its compressed memory", add_ask},
+    {"chat", "Talk about a document: every question knows what was said before", add_chat},
+    {"scores", "Show what a document's compression keeps, layer by layer and head by head", add_scores},
+    {"tokenize", "Show the tokens of a text", add_tokenize},
+    {"info", "Describe a model file, and the memory that documents need", add_info},
+    {"generate", "Continue a text, without document and template", add_generate},
+    {"bench", "Measure reading, scoring and answering on this machine", add_bench},
+}};
+
+constexpr const char* kFooter =
+    "A model reads a long document once; what it will need to answer from it is kept, the rest of its memory is "
+    "freed.\n\n"
+    "Examples:\n"
+    "  kvzip ask report.txt \"Who wrote it?\"              keep 30 % of the memory, answer from that\n"
+    "  kvzip ask report.txt --questions q.txt --compare   the same questions, full and compressed, in a table\n"
+    "  kvzip COMMAND --help                               more about each command\n";
+
+enum Exit : int { kDone = 0, kFailed = 1, kUsage = 2, kCancelled = 130 };
+
+int exit_code(ErrorCode code) {
+  return code == ErrorCode::usage ? kUsage : code == ErrorCode::cancelled ? kCancelled : kFailed;
+}
+
+int fail(std::string_view message, int code, bool json) {
+  const std::string line = one_line(message);
+  std::fflush(stdout);
+  fmt::print(stderr, "kvzip: {}\n", line);
+  if (json) print_json({{"error", line}});
+  return code;
+}
+
+int run(int count, char** arguments, bool json) {
+  CLI::App app("Answers from a compressed memory of long documents.", "kvzip");
+  app.set_version_flag("-V,--version", "kvzip " KVZIP_VERSION);
+  app.require_subcommand(1);
+  app.footer(kFooter);
+  std::function<void()> chosen;
+  for (const Command& each : kCommands) {
+    CLI::App* command = app.add_subcommand(each.name, each.summary);
+    command->callback([&chosen, run_command = each.add(*command)] { chosen = run_command; });
+  }
+  try {
+    app.parse(count, arguments);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success))
+      return app.exit(error);  // --help, --version
+    const auto chosen_commands = app.get_subcommands();
+    const std::string help =
+        chosen_commands.empty() ? "kvzip --help" : "kvzip " + chosen_commands.front()->get_name() + " --help";
+    return fail(fmt::format("{} (see {})", error.what(), help), kUsage, json);
+  }
+  chosen();
+  return kDone;
+}
+
+int guarded(int count, char** arguments) {
+  const bool json = std::any_of(arguments + 1, arguments + count,
+                                [](const char* word) { return std::string_view(word) == "--json"; });
+  try {
+    const int code = run(count, arguments, json);
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+      return fail("standard output: can't be written", kFailed, false);
+    return code;
+  } catch (const Error& error) {
+    return fail(error.what(), exit_code(error.code()), json);
+  } catch (const std::bad_alloc&) {
+    return fail("memory: there is not enough", kFailed, json);
+  } catch (const std::exception& error) {
+    return fail(fmt::format("internal error: {}", error.what()), kFailed, json);
+  }
+}
+
+}  // namespace
+}  // namespace kvzip::cli
+
+int main(int count, char** arguments) {
+  // Whoever reads our output may stop reading (`| head`): then we end without a word, even if our parent ignores the
+  // signal.
+  std::signal(SIGPIPE, SIG_DFL);
+  kvzip::cli::catch_interrupt();
+  return kvzip::cli::guarded(count, arguments);
+}

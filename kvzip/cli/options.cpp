@@ -1,0 +1,106 @@
+#include "kvzip/cli/options.h"
+
+#include <charconv>
+#include <limits>
+
+namespace kvzip::cli {
+namespace {
+
+// Bounds that only keep slips of the hand away from the library.
+constexpr size_t kMostThreads = 1024;
+constexpr size_t kMostTokens = size_t{1} << 30U;
+
+/// Whole numbers from `least` to `most`; CLI11 by itself turns -1 into a huge unsigned number.
+CLI::Validator whole(size_t least, size_t most) {
+  return {[=](std::string& text) -> std::string {
+            size_t value = 0;
+            const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+            if (failure == std::errc() && end == text.data() + text.size() && value >= least && value <= most)
+              return {};
+            return "expected a whole number from " + std::to_string(least) + " to " + std::to_string(most) +
+                   ", found '" + text + "'";
+          },
+          "N"};
+}
+
+}  // namespace
+
+void add_model_option(CLI::App& command, EngineFlags& flags) {
+  command.add_option("-m,--model", flags.model, "Model: a GGUF file or a name that `kvzip info` lists")
+      ->capture_default_str();
+}
+
+void add_engine_options(CLI::App& command, EngineFlags& flags) {
+  add_model_option(command, flags);
+  command.add_option("--template", flags.chat_template,
+                     "Chat template: llama3, chatml, qwen3, gemma3, plain (default: by the model)");
+  command
+      .add_option("--weights", flags.weights,
+                  "`f32` dequantises all weights and computes in f32: slow, for exact comparison")
+      ->check(CLI::IsMember({"stored", "f32"}))
+      ->capture_default_str();
+  command.add_option("-t,--threads", flags.threads, "Threads (default: one per core)")->check(whole(0, kMostThreads));
+}
+
+DType ReadingFlags::dtype() const {
+  return kv_type == "f32" ? DType::f32 : kv_type == "bf16" ? DType::bf16 : DType::f16;
+}
+
+void add_reading_options(CLI::App& command, ReadingFlags& flags) {
+  command.add_option("--kv-type", flags.kv_type, "How keys and values are held")
+      ->check(CLI::IsMember({"f16", "bf16", "f32"}))
+      ->capture_default_str();
+  command.add_option("--batch", flags.batch, "Tokens per pass; fewer need less memory")
+      ->check(whole(1, size_t{1} << 20U))
+      ->capture_default_str();
+}
+
+KeepAmount KeepFlags::amount() const {
+  if (!head_scores.empty() && level != "head") throw Error(ErrorCode::usage, "--head-scores: only for --level head");
+  return parse_keep(keep);
+}
+
+void add_keep_options(CLI::App& command, KeepFlags& flags) {
+  command.add_option("-k,--keep", flags.keep, "What is KEPT of the document's memory: 0.3, 30%, 200MiB or 1500tokens")
+      ->capture_default_str();
+  command
+      .add_option("--level", flags.level,
+                  "pair: the best pairs of all heads; pair-uniform: as many of each head; head: whole heads")
+      ->check(CLI::IsMember({"pair", "pair-uniform", "head"}))
+      ->capture_default_str();
+  command.add_option("--head-scores", flags.head_scores,
+                     "Scores for --level head, made by `kvzip scores --save-head-scores`");
+  command.add_option("--scoring", flags.scoring, "How pairs are scored")
+      ->check(CLI::IsMember({"exact"}))
+      ->capture_default_str();
+}
+
+void add_answer_options(CLI::App& command, AnswerOptions& options) {
+  SamplerOptions& sampling = options.sampling;
+  command.add_option("-n,--max-tokens", options.max_tokens, "Longest answer")
+      ->check(whole(1, kMostTokens))
+      ->capture_default_str();
+  command.add_option("--temperature", sampling.temperature, "0 always takes the likeliest token")
+      ->capture_default_str();
+  command.add_option("--top-k", sampling.top_k, "Choose among the K likeliest tokens; 0 = all")
+      ->check(whole(0, kMostTokens))
+      ->capture_default_str();
+  command.add_option("--top-p", sampling.top_p, "Choose among the likeliest that add up to P; 1 = all")
+      ->capture_default_str();
+  command.add_option("--min-p", sampling.min_p, "Drop tokens less than P times as likely as the likeliest")
+      ->capture_default_str();
+  command.add_option("--repeat-penalty", sampling.repeat_penalty, "Make recent tokens less likely; 1 = off")
+      ->capture_default_str();
+  command.add_option("--seed", sampling.seed, "Seed for temperatures above 0")
+      ->check(whole(0, std::numeric_limits<size_t>::max()))
+      ->capture_default_str();
+}
+
+void check_answer_options(const AnswerOptions& options) { const Sampler sampler(options.sampling); }
+
+void add_output_options(CLI::App& command, OutputFlags& flags) {
+  command.add_flag("--json", flags.json, "Print one JSON object instead of text");
+  command.add_flag("-q,--quiet", flags.quiet, "No progress and no remarks on stderr");
+}
+
+}  // namespace kvzip::cli

@@ -1,0 +1,55 @@
+// The options that several commands share, each added to a command in one place and checked before any work starts.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "kvzip/cli/keep_amount.h"
+#include "kvzip/policy/level.h"
+#include "kvzip/stages/answer.h"
+
+namespace kvzip::cli {
+
+/// Which model, and how it computes.
+struct EngineFlags {
+  std::string model = "smollm2";
+  std::string chat_template;       ///< empty = by the model
+  std::string weights = "stored";  ///< or f32
+  size_t threads = 0;              ///< 0 = one per core
+};
+void add_model_option(CLI::App& command, EngineFlags& flags);
+void add_engine_options(CLI::App& command, EngineFlags& flags);
+
+/// How a document is read.
+struct ReadingFlags {
+  std::string kv_type = "f16";  ///< f32, f16 or bf16
+  size_t batch = kDefaultBatch;
+
+  DType dtype() const;
+};
+void add_reading_options(CLI::App& command, ReadingFlags& flags);
+
+/// What is kept of it.
+struct KeepFlags {
+  std::string keep = "0.3";
+  std::string level = "pair";
+  std::string scoring = "exact";
+  std::string head_scores;  ///< file of level `head`; empty = the document's own
+
+  /// Throws Error{usage} for an amount that makes no sense, or head scores with another level.
+  KeepAmount amount() const;
+};
+void add_keep_options(CLI::App& command, KeepFlags& flags);
+
+/// How answers are generated: straight into the library's options.
+void add_answer_options(CLI::App& command, AnswerOptions& options);
+/// Throws Error{usage} naming the option that is out of range.
+void check_answer_options(const AnswerOptions& options);
+
+struct OutputFlags {
+  bool json = false;
+  bool quiet = false;
+};
+void add_output_options(CLI::App& command, OutputFlags& flags);
+
+}  // namespace kvzip::cli

@@ -1,0 +1,33 @@
+// What distinguishes the model families: one row of data each. The layer loop (forward.cpp) reads these, it never names
+// a family.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+#include "kvzip/backend/backend.h"
+
+namespace kvzip {
+
+struct Arch {
+  std::string_view name;     ///< `general.architecture` of GGUF files
+  std::string_view title;    ///< for people
+  Activation activation;     ///< of the gated feed-forward part
+  RopePairing rope;          ///< as the family's GGUF files store q and k
+  bool qkv_bias;             ///< q, k and v projections have biases
+  bool qk_norm;              ///< RMS norm over each head's q and k, before RoPE
+  bool sandwich_norms;       ///< RMS norm also after attention and feed-forward, before the residual sum
+  bool scale_embedding;      ///< embeddings times sqrt(hidden)
+  size_t window_pattern;     ///< every n-th layer is global, the others slide; 0 = all global
+  double local_rope_base;    ///< RoPE base of sliding layers; 0 = as the global ones
+  size_t wide_query_layers;  ///< a model with so many layers scales its logits by hidden / heads, not head_dim; 0 =
+                             ///< none does
+};
+
+/// All families, in the order of the documentation.
+std::span<const Arch> archs();
+/// Throws Error{unsupported} that names the families there are.
+const Arch& arch_by_name(std::string_view name);
+
+}  // namespace kvzip

@@ -1,0 +1,61 @@
+// One pass of a batch of tokens through a model. The only layer loop there is.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "kvzip/backend/backend.h"
+#include "kvzip/cache/tail.h"
+#include "kvzip/model/model.h"
+
+namespace kvzip {
+
+/// Which positions of a batch get logits.
+enum class Logits : uint8_t { none, last, all };
+
+/// Appends what the tokens of a batch see of one layer beside the tail they are appended to: a context, or another
+/// tail. Empty = nothing.
+using PastFn = std::function<void(size_t layer, std::vector<Segment>& segments)>;
+
+/// The score request of one layer (null = none), asked for just before its attention.
+using ScoreFn = std::function<const ScoreRequest*(size_t layer)>;
+
+struct Batch {
+  std::span<const TokenId> tokens{};  ///< all below the vocabulary's size
+  Tail* tail = nullptr;               ///< gets the batch's keys and values; its end is the first token's position
+  PastFn past{};
+  ScoreFn score{};
+  Logits logits = Logits::none;
+  /// Called after every layer with the number of layers done; may throw to stop the pass.
+  std::function<void(size_t layers_done)> on_layer{};
+};
+
+class Forward {
+ public:
+  /// `model` must outlive it.
+  explicit Forward(const Model& model);
+
+  /// Runs the batch; returns the logits asked for, `[positions, vocab]` (empty for none), valid until the next run. If
+  /// anything throws, the tail is as it was.
+  std::span<const float> run(const Batch& batch);
+
+ private:
+  void layer(const Batch& batch, size_t index, size_t rows, size_t rows_out);
+  void attention(const Batch& batch, size_t index, size_t rows, size_t rows_out);
+  void feed_forward(size_t index, size_t first, size_t rows);
+  std::span<const float> logits(size_t first, size_t rows);
+  void prepare(size_t rows);
+  void ensure(size_t rows);
+
+  const Model* model_;
+  Rope rope_, local_rope_;
+  size_t first_position_ = 0;  // of the batch that runs
+  size_t capacity_ = 0;        // rows that the tensors below hold
+  Tensor x_, normed_, q_, k_, v_, attended_, gate_, up_, cos_sin_, local_cos_sin_;
+  Tensor logits_;
+  std::vector<float> host_angles_, host_logits_;
+  std::vector<Segment> segments_;
+};
+
+}  // namespace kvzip

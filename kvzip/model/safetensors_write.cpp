@@ -1,0 +1,62 @@
+#include "kvzip/model/safetensors_write.h"
+
+#include <algorithm>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "kvzip/base/atomic_file.h"
+#include "kvzip/base/check.h"
+
+namespace kvzip {
+namespace {
+
+constexpr size_t kHeaderMultiple = 8;  // so that the data begins aligned
+
+bool is_float(const NamedArray& array) { return std::holds_alternative<std::span<const float>>(array.values); }
+
+std::span<const std::byte> bytes_of(const NamedArray& array) {
+  return std::visit([](auto values) { return std::as_bytes(values); }, array.values);
+}
+
+size_t value_count(const NamedArray& array) {
+  return std::visit([](auto values) { return values.size(); }, array.values);
+}
+
+/// The header's length and text, padded with blanks as the format allows.
+std::string header_of(std::span<const NamedArray* const> arrays) {
+  nlohmann::json header = nlohmann::json::object();
+  uint64_t offset = 0;
+  for (const NamedArray* array : arrays) {
+    uint64_t values = 1;
+    for (const uint64_t extent : array->shape) values *= extent;
+    check(values == value_count(*array), "an array has as many values as its shape says");
+    check(!header.contains(array->name), "arrays of one file have different names");
+    const uint64_t end = offset + bytes_of(*array).size();
+    header[array->name] = {
+        {"dtype", is_float(*array) ? "F32" : "U8"}, {"shape", array->shape}, {"data_offsets", {offset, end}}};
+    offset = end;
+  }
+  std::string text = header.dump();
+  text.resize((text.size() + kHeaderMultiple - 1) / kHeaderMultiple * kHeaderMultiple, ' ');
+  const uint64_t length = text.size();
+  std::string result(sizeof(length), '\0');
+  std::memcpy(result.data(), &length, sizeof(length));
+  return result + text;
+}
+
+}  // namespace
+
+void write_safetensors(const std::string& path, std::span<const NamedArray> arrays) {
+  std::vector<const NamedArray*> ordered;
+  for (const NamedArray& array : arrays) ordered.push_back(&array);
+  // Floats first: bytes of any number may precede nothing that needs alignment.
+  std::ranges::stable_partition(ordered, [](const NamedArray* array) { return is_float(*array); });
+  const std::string header = header_of(ordered);
+  write_file_atomically(path, [&](FileWriter& file) {
+    file.write(header);
+    for (const NamedArray* array : ordered) file.write(bytes_of(*array));
+  });
+}
+
+}  // namespace kvzip

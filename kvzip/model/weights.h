@@ -1,0 +1,46 @@
+// A model's weights as views that the backend can read. Owns what had to be converted or uploaded; everything else
+// points into the mapped file, which must outlive it.
+#pragma once
+
+#include <vector>
+
+#include "kvzip/backend/backend.h"
+#include "kvzip/model/config.h"
+#include "kvzip/model/gguf.h"
+
+namespace kvzip {
+
+enum class WeightMode : uint8_t {
+  stored,  ///< as the file has them, in place where the device can read them
+  f32,     ///< all dequantised
+};
+
+/// Matrices are `[out, in]`; vectors are f32. Null where the family has none.
+struct LayerWeights {
+  const float* attention_norm = nullptr;  ///< `[hidden]`
+  ConstView q, k, v, o;
+  const float* q_bias = nullptr;
+  const float* k_bias = nullptr;
+  const float* v_bias = nullptr;
+  const float* q_norm = nullptr;  ///< `[head_dim]`
+  const float* k_norm = nullptr;
+  const float* post_attention_norm = nullptr;
+  const float* feed_forward_norm = nullptr;
+  ConstView gate, up, down;
+  const float* post_feed_forward_norm = nullptr;
+};
+
+struct Weights {
+  ConstView embedding;  ///< `[vocab, hidden]`
+  ConstView output;     ///< `[vocab, hidden]`; the embedding again where they are tied
+  const float* output_norm = nullptr;
+  std::vector<LayerWeights> layers;
+  std::vector<Buffer> owned;
+  size_t bytes = 0;  ///< of all matrices and vectors as held
+};
+
+/// Loads every tensor that the family needs. Throws Error{input} naming a tensor that is missing or of the wrong shape,
+/// and what was expected.
+Weights load_weights(const Gguf& file, const ModelConfig& config, Backend& backend, WeightMode mode);
+
+}  // namespace kvzip

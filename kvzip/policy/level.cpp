@@ -1,0 +1,122 @@
+#include "kvzip/policy/level.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <span>
+#include <utility>
+
+#include "kvzip/base/check.h"
+
+namespace kvzip {
+namespace {
+
+constexpr std::array<std::pair<std::string_view, Level>, 3> kLevels = {
+    {{"pair", Level::pair}, {"pair-uniform", Level::pair_uniform}, {"head", Level::head}}};
+
+/// The score that kept ones must exceed so that about `ratio` of them remains: sorted descending, the entry at
+/// n = max(int(count * ratio) - 1, 0).
+float threshold_for(std::vector<float> values, double ratio) {
+  if (values.empty()) return 0;
+  const auto wanted = static_cast<size_t>(static_cast<double>(values.size()) * ratio);
+  const size_t n = wanted > 0 ? wanted - 1 : 0;
+  const auto nth = values.begin() + static_cast<std::ptrdiff_t>(n);
+  std::nth_element(values.begin(), nth, values.end(), std::greater<>());
+  return *nth;
+}
+
+uint32_t count_above(std::span<const float> scores, float threshold) {
+  return static_cast<uint32_t>(
+      std::count_if(scores.begin(), scores.end(), [=](float score) { return score > threshold; }));
+}
+
+Selection select_pairs(const Scores& scores, double ratio, Keep keep) {
+  const float threshold = threshold_for(scores.values, ratio);
+  for (size_t i = 0; i < keep.rows.size(); ++i) {
+    keep.rows[i] = count_above(scores.row(i / keep.kv_heads, i % keep.kv_heads), threshold);
+  }
+  return {std::move(keep), threshold};
+}
+
+// The rule for pairs with every row of a head carrying the head's score, so that heads stay or go whole.
+Selection select_heads(const Scores& scores, double ratio, const HeadScores& heads, Keep keep) {
+  if (heads.layers != scores.layers || heads.kv_heads != scores.kv_heads) {
+    throw Error(ErrorCode::input,
+                fmt::format("head scores: expected {} layers x {} heads as in the model, found {} x {}", scores.layers,
+                            scores.kv_heads, heads.layers, heads.kv_heads));
+  }
+  std::vector<float> sorted = heads.values;
+  std::sort(sorted.begin(), sorted.end(), std::greater<>());
+  const size_t pairs = scores.len * sorted.size();
+  const auto wanted = static_cast<size_t>(static_cast<double>(pairs) * ratio);
+  const float threshold = sorted[(wanted > 0 ? wanted - 1 : 0) / scores.len];
+  for (size_t i = 0; i < keep.rows.size(); ++i)
+    keep.rows[i] = heads.values[i] > threshold ? static_cast<uint32_t>(scores.len) : 0;
+  return {std::move(keep), threshold};
+}
+
+}  // namespace
+
+Level level_by_name(std::string_view name) {
+  for (const auto& [known, level] : kLevels) {
+    if (known == name) return level;
+  }
+  throw Error(ErrorCode::usage, fmt::format("level '{}': expected pair, pair-uniform or head", name));
+}
+
+std::string_view level_name(Level level) {
+  for (const auto& [name, known] : kLevels) {
+    if (known == level) return name;
+  }
+  check(false, "every level has a name");
+  return {};
+}
+
+HeadScores head_scores(const Scores& scores) {
+  HeadScores heads{scores.layers, scores.kv_heads, {}};
+  for (size_t layer = 0; layer < scores.layers; ++layer) {
+    for (size_t head = 0; head < scores.kv_heads; ++head) {
+      const auto row = scores.row(layer, head);
+      heads.values.push_back(row.empty() ? 0.0F : *std::max_element(row.begin(), row.end()));
+    }
+  }
+  return heads;
+}
+
+void merge_head_scores(HeadScores& scores, const HeadScores& more) {
+  if (scores.layers != more.layers || scores.kv_heads != more.kv_heads) {
+    throw Error(ErrorCode::input, fmt::format("head scores: expected {} layers x {} heads, found {} x {}",
+                                              scores.layers, scores.kv_heads, more.layers, more.kv_heads));
+  }
+  for (size_t i = 0; i < scores.values.size(); ++i) scores.values[i] = std::max(scores.values[i], more.values[i]);
+}
+
+Selection select(const Scores& scores, Level level, double ratio, const HeadScores& heads) {
+  if (!(ratio > 0))
+    throw Error(ErrorCode::usage,
+                fmt::format("keep ratio {}: expected more than 0 and at most 1, the fraction kept", ratio));
+  Keep keep{scores.layers, scores.kv_heads, scores.len, std::vector<uint32_t>(scores.layers * scores.kv_heads)};
+  if (ratio >= 1 || scores.len == 0) {
+    keep.rows.assign(keep.rows.size(), static_cast<uint32_t>(scores.len));
+    return {std::move(keep), 0};
+  }
+  switch (level) {
+    case Level::pair:
+      return select_pairs(scores, ratio, std::move(keep));
+    case Level::pair_uniform:
+      keep.rows.assign(keep.rows.size(), static_cast<uint32_t>(static_cast<double>(scores.len) * ratio));
+      return {std::move(keep), 0};
+    case Level::head:
+      return select_heads(scores, ratio, heads, std::move(keep));
+  }
+  check(false, "every level has a rule");
+  return {};
+}
+
+Selection select(const Scores& scores, Level level, double ratio) {
+  return select(scores, level, ratio, level == Level::head ? head_scores(scores) : HeadScores{});
+}
+
+}  // namespace kvzip

@@ -1,0 +1,20 @@
+#include "kvzip/stages/compress.h"
+
+#include <utility>
+
+namespace kvzip {
+
+Context compress(const Model& model, Reading&& reading, Scores scores, const Keep& keep) {
+  return Context::from_tail(model.backend(), std::move(reading.tail), reading.system.size(), std::move(scores), keep);
+}
+
+Context compress(const Model& model, Reading&& reading, Scores scores, double ratio) {
+  const Keep keep = select(scores, Level::pair, ratio).keep;
+  return compress(model, std::move(reading), std::move(scores), keep);
+}
+
+PastFn past_of(const ContextCut& cut) {
+  return [&cut](size_t layer, std::vector<Segment>& segments) { segments.push_back(cut.segment(layer)); };
+}
+
+}  // namespace kvzip

@@ -1,0 +1,20 @@
+// Compression: the rows that count, in score order; the rest of the reading is freed.
+#pragma once
+
+#include "kvzip/cache/context.h"
+#include "kvzip/policy/level.h"
+#include "kvzip/stages/prefill.h"
+
+namespace kvzip {
+
+/// Keeps `keep` of every head (at least what later cuts will use: a Context can be cut further, never extended). Throws
+/// Error{memory}.
+Context compress(const Model& model, Reading&& reading, Scores scores, const Keep& keep);
+
+/// Keeps about `ratio` (0 < ratio <= 1, the fraction KEPT) of all pairs by one threshold, as Level::pair does.
+Context compress(const Model& model, Reading&& reading, Scores scores, double ratio);
+
+/// What lies behind a question: the rows of a context that a cut names. The cut must outlive the result.
+PastFn past_of(const ContextCut& cut);
+
+}  // namespace kvzip

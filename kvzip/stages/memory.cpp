@@ -1,0 +1,59 @@
+#include "kvzip/stages/memory.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "kvzip/base/error.h"
+
+namespace kvzip {
+namespace {
+
+// Room for the libraries' own scratch: dequantised tiles, packed panels, stashed logits.
+constexpr size_t kScratchBytes = size_t{64} << 20U;
+
+}  // namespace
+
+MemoryEstimate estimate_memory(const Model& model, size_t tokens, DType kv_type, size_t batch, size_t chunk) {
+  const ModelConfig& config = model.config();
+  const CacheShape shape = model.cache_shape(kv_type);
+  const size_t layer_bytes = shape.token_bytes() / std::max<size_t>(shape.layers(), 1);
+  MemoryEstimate estimate;
+  for (const size_t window : shape.windows) {
+    estimate.kv_bytes += layer_bytes * (window == 0 ? tokens : std::min(tokens, window + batch));
+  }
+  const size_t repeat = std::min(tokens, chunk) + 64;
+  estimate.scoring_bytes =
+      repeat * shape.token_bytes() + tokens * shape.global_layers().size() * shape.kv_heads * sizeof(float) * 2;
+  const size_t activations = 2 * config.hidden + 2 * config.heads * config.head_dim +
+                             2 * config.kv_heads * config.head_dim + 2 * config.feed_forward + 2 * config.head_dim;
+  estimate.workspace_bytes =
+      std::min(tokens, batch) * activations * sizeof(float) + config.vocab * sizeof(float) + kScratchBytes;
+  return estimate;
+}
+
+void require_memory(const Model& model, size_t tokens, DType kv_type, size_t batch, size_t chunk) {
+  const size_t available = model.backend().available_memory();
+  const MemoryEstimate need = estimate_memory(model, tokens, kv_type, batch, chunk);
+  if (need.total() <= available) return;
+  size_t fits = 0;
+  size_t beyond = tokens;
+  while (beyond - fits > 1) {
+    const size_t middle = fits + (beyond - fits) / 2;
+    (estimate_memory(model, middle, kv_type, batch, chunk).total() <= available ? fits : beyond) = middle;
+  }
+  throw Error(
+      ErrorCode::memory,
+      fmt::format("memory: {} tokens need {} ({} of them keys and values in {}), {} available; {} tokens would fit",
+                  tokens, format_bytes(need.total()), format_bytes(need.kv_bytes), dtype_name(kv_type),
+                  format_bytes(available), fits));
+}
+
+std::string format_bytes(size_t bytes) {
+  const auto value = static_cast<double>(bytes);
+  if (value >= 1024.0 * 1024 * 1024) return fmt::format("{:.2f} GiB", value / (1024.0 * 1024 * 1024));
+  if (value >= 1024.0 * 1024) return fmt::format("{:.1f} MiB", value / (1024.0 * 1024));
+  return fmt::format("{:.1f} KiB", value / 1024);
+}
+
+}  // namespace kvzip

@@ -1,0 +1,28 @@
+// How much memory a document will need, known before it is read.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "kvzip/model/model.h"
+
+namespace kvzip {
+
+struct MemoryEstimate {
+  size_t kv_bytes = 0;         ///< keys and values of the whole document, nothing dropped
+  size_t scoring_bytes = 0;    ///< keys and values of one repetition, and the scores
+  size_t workspace_bytes = 0;  ///< activations of a batch and scratch memory
+  size_t total() const { return kv_bytes + scoring_bytes + workspace_bytes; }
+};
+
+/// For `tokens` (system and document) read in batches of `batch` with repetitions of `chunk` tokens.
+MemoryEstimate estimate_memory(const Model& model, size_t tokens, DType kv_type, size_t batch, size_t chunk);
+
+/// Throws Error{memory} that says what `tokens` need and how many tokens would fit, where they exceed what the device
+/// has left.
+void require_memory(const Model& model, size_t tokens, DType kv_type, size_t batch, size_t chunk);
+
+/// "1.5 GiB", "230 MiB", "12 KiB".
+std::string format_bytes(size_t bytes);
+
+}  // namespace kvzip

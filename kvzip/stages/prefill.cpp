@@ -1,0 +1,81 @@
+#include "kvzip/stages/prefill.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "kvzip/stages/memory.h"
+#include "kvzip/stages/prompt.h"
+#include "kvzip/stages/reconstruct.h"
+
+namespace kvzip {
+namespace {
+
+// Tokens that must stay free in the model's context for a question and its answer.
+constexpr size_t kRoomForAnswer = 128;
+
+void require_text(std::string_view text) {
+  if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) {
+    throw Error(ErrorCode::input, "document: expected some text, found none");
+  }
+  if (text.find('\0') != std::string_view::npos) {
+    throw Error(ErrorCode::input, fmt::format("document: expected text, found a binary file (a zero byte at offset {})",
+                                              text.find('\0')));
+  }
+}
+
+void require_context(const Model& model, size_t document, size_t system) {
+  const size_t most = model.config().context_length;
+  if (document + system + kRoomForAnswer <= most) return;
+  const size_t taken = system + kRoomForAnswer;
+  throw Error(
+      ErrorCode::input,
+      fmt::format("document: {} tokens; the model's context of {} has room for {} beside the prompt and an answer",
+                  document, most, most > taken ? most - taken : 0));
+}
+
+}  // namespace
+
+Reading prefill(const Model& model, std::string_view text, const PrefillOptions& options) {
+  require_text(text);
+  return prefill_ids(model, system_ids(model), model.tokenizer().encode(text), options);
+}
+
+Reading prefill_ids(const Model& model, std::vector<TokenId> system, std::vector<TokenId> document,
+                    const PrefillOptions& options) {
+  Reading reading{std::move(system), std::move(document), Tail(model.backend(), model.cache_shape(options.kv_type), 0)};
+  require_context(model, reading.document.size(), reading.system.size());
+  std::vector<TokenId> tokens = reading.system;
+  tokens.insert(tokens.end(), reading.document.begin(), reading.document.end());
+  require_memory(model, tokens.size(), options.kv_type, options.batch, kRepeatChunk);
+  reading.tail.reserve(tokens.size(), options.batch);
+
+  Forward forward(model);
+  run_batches(forward, tokens, options.batch, Batch{.tail = &reading.tail}, [&](size_t done) {
+    report(options.progress, {"prefill", done, tokens.size()});
+  });
+  return reading;
+}
+
+std::span<const float> run_batches(Forward& forward, std::span<const TokenId> tokens, size_t batch_size,
+                                   const Batch& each, const std::function<void(size_t)>& progress) {
+  const size_t layers = each.tail->shape().layers();
+  std::span<const float> logits;
+  for (size_t begin = 0; begin < tokens.size(); begin += batch_size) {
+    Batch batch = each;
+    batch.tokens = tokens.subspan(begin, std::min(batch_size, tokens.size() - begin));
+    const bool last = begin + batch.tokens.size() == tokens.size();
+    if (!last) batch.logits = Logits::none;
+    if (progress) {
+      batch.on_layer = [&](size_t done) { progress(begin + batch.tokens.size() * done / layers); };
+    }
+    logits = forward.run(batch);
+  }
+  return logits;
+}
+
+PastFn past_of(const Tail& tail) {
+  return [&tail](size_t layer, std::vector<Segment>& segments) { segments.push_back(tail.segment(layer)); };
+}
+
+}  // namespace kvzip

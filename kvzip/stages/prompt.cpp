@@ -1,0 +1,45 @@
+#include "kvzip/stages/prompt.h"
+
+#include <string>
+
+#include "kvzip/base/error.h"
+
+namespace kvzip {
+namespace {
+
+constexpr std::string_view kTask =
+    "Given the context, answer to the following question or request without explanation.\n\n";
+
+std::string_view strip(std::string_view text) {
+  constexpr std::string_view kSpaces = " \t\r\n\f\v";
+  const size_t first = text.find_first_not_of(kSpaces);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kSpaces) - first + 1);
+}
+
+std::vector<TokenId> turn(const Model& model, std::string_view opening, std::string_view question) {
+  const std::string_view words = strip(question);
+  if (words.empty()) throw Error(ErrorCode::usage, "question: expected some text, found none");
+  std::vector<TokenId> ids = model.tokenizer().encode(std::string(opening) + std::string(words));
+  const std::vector<TokenId> postfix = postfix_ids(model);
+  ids.insert(ids.end(), postfix.begin(), postfix.end());
+  return ids;
+}
+
+}  // namespace
+
+std::vector<TokenId> system_ids(const Model& model) {
+  return model.tokenizer().encode(std::string(model.chat_template().prefix) + std::string(kTask));
+}
+
+std::vector<TokenId> postfix_ids(const Model& model) { return model.tokenizer().encode(model.chat_template().postfix); }
+
+std::vector<TokenId> question_ids(const Model& model, std::string_view question) {
+  return turn(model, "\n\n", question);
+}
+
+std::vector<TokenId> next_question_ids(const Model& model, std::string_view question) {
+  return turn(model, model.chat_template().next_turn, question);
+}
+
+}  // namespace kvzip

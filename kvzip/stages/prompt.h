@@ -1,0 +1,20 @@
+// The fixed parts of every prompt, in token ids.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "kvzip/model/model.h"
+
+namespace kvzip {
+
+/// What stands before the document: the template's prefix with the task line. Its rows are never evicted.
+std::vector<TokenId> system_ids(const Model& model);
+/// What closes the user's turn and opens the assistant's.
+std::vector<TokenId> postfix_ids(const Model& model);
+/// A question right after the document. Throws Error{usage} where it is empty.
+std::vector<TokenId> question_ids(const Model& model, std::string_view question);
+/// A further question, after an answer that ended with its own stop token or not.
+std::vector<TokenId> next_question_ids(const Model& model, std::string_view question);
+
+}  // namespace kvzip

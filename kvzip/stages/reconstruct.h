@@ -1,0 +1,25 @@
+// The inputs that make the model repeat its document, chunk by chunk (Kim et al. 2025, section 3.2).
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "kvzip/model/model.h"
+
+namespace kvzip {
+
+/// Document tokens that one repetition covers.
+inline constexpr size_t kRepeatChunk = 2000;
+
+struct RepeatInput {
+  size_t begin = 0;          ///< first document position of the chunk
+  size_t len = 0;            ///< tokens of the chunk
+  std::vector<TokenId> ids;  ///< instruction, end of the user's turn, and the chunk itself
+};
+
+/// One input per chunk of `chunk` tokens; those after the first quote the last tokens of the chunk before.
+std::vector<RepeatInput> repeat_inputs(const Model& model, std::span<const TokenId> document,
+                                       size_t chunk = kRepeatChunk);
+
+}  // namespace kvzip

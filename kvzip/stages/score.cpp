@@ -1,0 +1,83 @@
+#include "kvzip/stages/score.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace kvzip {
+namespace {
+
+/// Log scores of one chunk on the device, all scored layers: `[scored layers * kv_heads, chunk_len]`.
+class ChunkScores {
+ public:
+  ChunkScores(const Model& model, const CacheShape& shape, const RepeatInput& input, size_t system_len)
+      : backend_(&model.backend()),
+        layers_(shape.global_layers()),
+        heads_(shape.kv_heads),
+        log_(*backend_, DType::f32, layers_.size() * heads_, input.len),
+        request_{.system_len = system_len,
+                 .chunk_begin = system_len + input.begin,
+                 .chunk_len = input.len,
+                 .log_score = {}} {
+    const std::vector<float> lowest(layers_.size() * heads_ * input.len, -std::numeric_limits<float>::infinity());
+    backend_->upload(log_.view().data, lowest.data(), lowest.size() * sizeof(float));
+  }
+
+  const ScoreRequest* request(size_t layer) {
+    const auto found = std::find(layers_.begin(), layers_.end(), layer);
+    if (found == layers_.end()) return nullptr;
+    request_.log_score = rows_of(log_.view(), static_cast<size_t>(found - layers_.begin()) * heads_, heads_);
+    return &request_;
+  }
+
+  void store(Scores& scores, size_t begin) const {
+    const size_t len = request_.chunk_len;
+    std::vector<float> log(layers_.size() * heads_ * len);
+    backend_->download(log.data(), log_.view().data, log.size() * sizeof(float));
+    for (size_t i = 0; i < layers_.size() * heads_; ++i) {
+      const auto row = scores.row(i / heads_, i % heads_).subspan(begin, len);
+      std::transform(log.begin() + static_cast<std::ptrdiff_t>(i * len),
+                     log.begin() + static_cast<std::ptrdiff_t>((i + 1) * len), row.begin(),
+                     [](float value) { return std::exp(value); });
+    }
+  }
+
+ private:
+  Backend* backend_;
+  std::vector<size_t> layers_;
+  size_t heads_;
+  Tensor log_;
+  ScoreRequest request_;
+};
+
+}  // namespace
+
+Scores score(const Model& model, const Reading& reading, const ScoreOptions& options) {
+  return score(model, reading, repeat_inputs(model, reading.document, options.chunk), options);
+}
+
+Scores score(const Model& model, const Reading& reading, const std::vector<RepeatInput>& inputs,
+             const ScoreOptions& options) {
+  const CacheShape& shape = reading.tail.shape();
+  size_t total = 0;
+  for (const RepeatInput& input : inputs) total += input.ids.size();
+
+  Scores scores(shape.global_layers().size(), shape.kv_heads, reading.document.size());
+  Forward forward(model);
+  size_t done = 0;
+  for (const RepeatInput& input : inputs) {
+    Tail repeated(model.backend(), shape, reading.tail.end_position());
+    repeated.reserve(input.ids.size(), options.batch);
+    ChunkScores chunk(model, shape, input, reading.system.size());
+    const Batch each{
+        .tail = &repeated, .past = past_of(reading.tail), .score = [&](size_t layer) { return chunk.request(layer); }};
+    run_batches(forward, input.ids, options.batch, each, [&](size_t tokens) {
+      report(options.progress, {"scoring", done + tokens, total});
+    });
+    chunk.store(scores, input.begin);
+    done += input.ids.size();
+  }
+  return scores;
+}
+
+}  // namespace kvzip

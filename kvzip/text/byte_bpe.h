@@ -1,0 +1,34 @@
+// Byte-level byte pair encoding (GPT-2, Llama 3, Qwen, SmolLM): text is cut into words, the bytes of a word are merged
+// by rank. Immutable once made; safe from any number of threads.
+#pragma once
+
+#include <array>
+#include <string>
+
+#include "kvzip/text/pre_tokenizers.h"
+#include "kvzip/text/vocabulary_tokenizer.h"
+
+namespace kvzip {
+
+/// Bytes without a token of their own become the unknown token, and are left out where the vocabulary has none. Bytes
+/// that are not UTF-8 are words of one byte each.
+class ByteBpe final : public VocabularyTokenizer {
+ public:
+  /// Throws Error{unsupported} for an unknown pre-tokenizer, Error{input} for a merge that does not join two tokens
+  /// into a third.
+  explicit ByteBpe(Vocabulary vocabulary);
+  std::string description() const override { return "bpe (" + pre_tokenizer_.name() + ")"; }
+
+ private:
+  void encode_plain(std::string_view text, bool space_before, Work& work) const override;
+  void encode_word(std::string_view word, Work& work) const;
+  void append_byte(char byte, Work& work) const;
+  void add_pieces();
+  void add_merges(const std::vector<std::string>& merges);
+
+  PreTokenizer pre_tokenizer_;
+  std::array<TokenId, 256> byte_tokens_{};  ///< -1: the vocabulary has none
+  MergeIndex merges_;
+};
+
+}  // namespace kvzip

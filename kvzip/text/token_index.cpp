@@ -1,0 +1,58 @@
+#include "kvzip/text/token_index.h"
+
+#include <bit>
+#include <functional>
+
+namespace kvzip {
+
+namespace {
+
+uint32_t hash_of(std::string_view text) { return static_cast<uint32_t>(std::hash<std::string_view>{}(text)); }
+
+uint64_t pair_of(TokenId left, TokenId right) {
+  return (uint64_t{static_cast<uint32_t>(left)} << 32) | static_cast<uint32_t>(right);
+}
+
+}  // namespace
+
+TokenIndex::TokenIndex(std::span<const std::string> tokens)
+    : tokens_(tokens), slots_(std::bit_ceil(2 * tokens.size() + 2)) {
+  for (size_t id = 0; id < tokens.size(); ++id) {
+    if (tokens[id].empty()) continue;
+    const uint32_t hash = hash_of(tokens[id]);
+    Slot& slot = slots_[slot_of(tokens[id], hash)];
+    if (slot.id < 0) slot = {.hash = hash, .id = static_cast<TokenId>(id)};
+  }
+}
+
+size_t TokenIndex::slot_of(std::string_view spelling, uint32_t hash) const {
+  size_t at = hash & (slots_.size() - 1);
+  while (slots_[at].id >= 0 && (slots_[at].hash != hash || tokens_[static_cast<size_t>(slots_[at].id)] != spelling)) {
+    at = (at + 1) & (slots_.size() - 1);
+  }
+  return at;
+}
+
+std::optional<TokenId> TokenIndex::find(std::string_view spelling) const {
+  const Slot& slot = slots_[slot_of(spelling, hash_of(spelling))];
+  return slot.id < 0 ? std::nullopt : std::optional(slot.id);
+}
+
+MergeIndex::MergeIndex(size_t expected) : slots_(std::bit_ceil(2 * expected + 2)) {}
+
+size_t MergeIndex::slot_of(uint64_t pair) const {
+  // Fibonacci hashing; the upper half of the product is the well mixed one.
+  size_t at = ((pair * 0x9E3779B97F4A7C15U) >> 32) & (slots_.size() - 1);
+  while (slots_[at].merge && slots_[at].pair != pair) at = (at + 1) & (slots_.size() - 1);
+  return at;
+}
+
+void MergeIndex::add(TokenId left, TokenId right, Merge merge) {
+  const uint64_t pair = pair_of(left, right);
+  Slot& slot = slots_[slot_of(pair)];
+  if (!slot.merge) slot = {.pair = pair, .merge = merge};
+}
+
+Merge MergeIndex::find(TokenId left, TokenId right) const { return slots_[slot_of(pair_of(left, right))].merge; }
+
+}  // namespace kvzip

@@ -1,0 +1,63 @@
+// The engine against the outputs of the original implementation.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <tuple>
+
+#include "kvzip/backend/backend.h"
+#include "tests/golden_compare.h"
+#include "tests/test_paths.h"
+
+namespace kvzip::golden {
+namespace {
+
+const std::string kGolden = KVZIP_SOURCE_DIR "/tests/golden/";
+
+std::string read_text(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  EXPECT_TRUE(file) << path;
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void expect_close(const std::string& model_path, const std::string& folder, bool exact) {
+  const auto backend = make_cpu_backend();
+  backend->set_precision(exact ? Precision::exact : Precision::fast);
+  const Model model =
+      Model::load(model_path, *backend, {.weights = exact ? WeightMode::f32 : WeightMode::stored, .chat_template = {}});
+  const Golden golden = read_golden(kGolden + folder);
+  const std::string document =
+      golden.context_file.empty() ? "" : read_text(kGolden + "contexts/" + golden.context_file);
+  const auto figures = compare(model, golden, document, exact);
+  EXPECT_GT(figures.size(), 3U);
+  for (const Figure& figure : figures) {
+    EXPECT_TRUE(figure.passes()) << figure.what << ": " << figure.value << ", bound " << figure.bound;
+    fmt::print("  {:<70} {:g}\n", figure.what, figure.value);
+  }
+}
+
+TEST(GoldenExact, SmolLm2OneChunk) { expect_close(default_model_path(), "smollm2_lighthouse", true); }
+TEST(GoldenExact, SmolLm2TwoChunks) { expect_close(default_model_path(), "smollm2_two_chunks", true); }
+TEST(GoldenExact, Gemma3) { expect_close(gemma_model_path(), "gemma3_lighthouse", true); }
+TEST(GoldenFast, SmolLm2OneChunk) { expect_close(default_model_path(), "smollm2_lighthouse", false); }
+TEST(GoldenFast, SmolLm2TwoChunks) { expect_close(default_model_path(), "smollm2_two_chunks", false); }
+TEST(GoldenFast, Gemma3) { expect_close(gemma_model_path(), "gemma3_lighthouse", false); }
+
+class GoldenTiny : public testing::TestWithParam<const char*> {};
+
+TEST_P(GoldenTiny, MatchesInF32) {
+  const std::string folder = std::string("tiny/") + GetParam();
+  const std::string gguf = testing::TempDir() + "kvzip_tiny_" + GetParam() + ".gguf";
+  const std::string command =
+      fmt::format("{} '{}tiny_to_gguf.py' '{}{}' '{}'", python_path(), kGolden, kGolden, folder, gguf);
+  ASSERT_EQ(std::system(command.c_str()), 0) << command;
+  expect_close(gguf, folder, true);
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, GoldenTiny, testing::Values("llama", "mistral", "qwen2", "qwen3", "gemma3"),
+                         [](const auto& info) { return std::string(info.param); });
+
+}  // namespace
+}  // namespace kvzip::golden
