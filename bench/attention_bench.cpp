@@ -175,5 +175,3 @@ BENCHMARK_CAPTURE(repeat, smollm2_exact_scored, kSmollm2, Precision::exact, true
 
 }  // namespace
 }  // namespace kvzip
-
-BENCHMARK_MAIN();

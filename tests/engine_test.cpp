@@ -118,7 +118,7 @@ TEST_P(EngineTest, AnswersComeInWholeCharactersAndCanBeStopped) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, EngineTest, testing::Values("smollm2", "gemma3"),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& name) { return name.param; });
 
 class PromptTest : public testing::Test {
  protected:

@@ -57,7 +57,7 @@ TEST_P(GoldenTiny, MatchesInF32) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, GoldenTiny, testing::Values("llama", "mistral", "qwen2", "qwen3", "gemma3"),
-                         [](const auto& info) { return std::string(info.param); });
+                         [](const auto& family) { return std::string(family.param); });
 
 }  // namespace
 }  // namespace kvzip::golden

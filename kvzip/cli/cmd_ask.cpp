@@ -1,6 +1,7 @@
 // `kvzip ask`: questions about a document, each answered on its own.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <optional>
 
 #include "kvzip/cli/ask_report.h"

@@ -1,7 +1,9 @@
 // `kvzip bench`: how fast this machine reads, scores and answers.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "kvzip/cli/bench_runs.h"
 #include "kvzip/cli/commands.h"

@@ -1,6 +1,7 @@
 // `kvzip chat`: a conversation over a document's compressed memory.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <optional>
 
 #include "kvzip/cli/commands.h"

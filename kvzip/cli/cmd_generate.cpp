@@ -1,6 +1,9 @@
 // `kvzip generate`: a plain continuation of a text.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
 #include "kvzip/cli/commands.h"
 #include "kvzip/cli/interrupt.h"
 #include "kvzip/cli/json_output.h"

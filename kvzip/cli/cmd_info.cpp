@@ -1,6 +1,9 @@
 // `kvzip info`: a model file in figures, or the families and names there are.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
 #include "kvzip/cli/commands.h"
 #include "kvzip/cli/model_report.h"
 

@@ -1,6 +1,8 @@
 // `kvzip scores`: what a document's compression keeps, and files of its scores.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "kvzip/cli/commands.h"

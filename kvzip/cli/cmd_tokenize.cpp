@@ -1,8 +1,10 @@
 // `kvzip tokenize`: the tokens of a text, as the model sees them.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
+#include <nlohmann/json.hpp>
 
 #include "kvzip/cli/commands.h"
 #include "kvzip/cli/display_text.h"

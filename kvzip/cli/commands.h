@@ -1,8 +1,11 @@
 // The commands of the program, one cmd_*.cpp each.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
+
+namespace CLI {
+class App;
+}
 
 namespace kvzip::cli {
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 namespace kvzip::cli {
 namespace {
@@ -24,6 +25,8 @@ std::string_view name_of(StopReason reason) {
 }  // namespace
 
 void print_json(const Json& json) { fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace)); }
+
+void print_json_error(std::string_view line) { print_json({{"error", line}}); }
 
 Json to_json(const Answer& answer) {
   return {{"text", answer.text},

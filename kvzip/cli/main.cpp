@@ -1,6 +1,7 @@
 // The program `kvzip`: a table of commands, and the way from an error to an exit code.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <array>
 #include <csignal>
 #include <cstdio>
@@ -50,7 +51,7 @@ int fail(std::string_view message, int code, bool json) {
   const std::string line = one_line(message);
   std::fflush(stdout);
   fmt::print(stderr, "kvzip: {}\n", line);
-  if (json) print_json({{"error", line}});
+  if (json) print_json_error(line);
   return code;
 }
 

@@ -1,5 +1,6 @@
 #include "kvzip/cli/options.h"
 
+#include <CLI/CLI.hpp>
 #include <charconv>
 #include <limits>
 

@@ -1,12 +1,15 @@
 // The options that several commands share, each added to a command in one place and checked before any work starts.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 
 #include "kvzip/cli/keep_amount.h"
 #include "kvzip/policy/level.h"
 #include "kvzip/stages/answer.h"
+
+namespace CLI {
+class App;
+}
 
 namespace kvzip::cli {
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <CLI/CLI.hpp>
+
 #include "kvzip/cli/commands.h"
 
 namespace kvzip::cli {

@@ -1,6 +1,7 @@
 // What the commands show: agreement of answers, the comparison, numbers, the progress bar.
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "kvzip/cli/agreement.h"

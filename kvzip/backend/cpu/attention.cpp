@@ -1,3 +1,4 @@
+// One attention call: checks it, chooses the kernels and sizes, and lets all threads work off the plan.
 #include "kvzip/backend/cpu/attention.h"
 
 #include <algorithm>

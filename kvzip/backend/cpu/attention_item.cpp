@@ -1,3 +1,4 @@
+// The walk of one item over its keys, its scores and its output.
 #include "kvzip/backend/cpu/attention_item.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Which keys each item sees, and how items are shared out among threads.
 #include "kvzip/backend/cpu/attention_plan.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// That plans cover all work once and evenly.
 #include "kvzip/backend/cpu/attention_plan.h"
 
 #include <gtest/gtest.h>

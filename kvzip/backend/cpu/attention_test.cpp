@@ -1,3 +1,4 @@
+// attend_cpu() against the plain f64 reference, on random odd shapes, and the properties that a Context relies on.
 #include "kvzip/backend/cpu/attention.h"
 
 #include <gtest/gtest.h>

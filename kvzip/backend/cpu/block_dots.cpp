@@ -17,13 +17,13 @@ bool has_vnni() {
 }  // namespace
 
 BlockDot block_dot(DType weight) {
-  static const bool usable = has_vnni();
-  return usable ? vnni_block_dot(weight) : nullptr;
+  static const bool kUsable = has_vnni();
+  return kUsable ? vnni_block_dot(weight) : nullptr;
 }
 
 EncodeQuads encode_quads() {
-  static const bool usable = has_vnni();
-  return usable ? vnni_encode_quads() : nullptr;
+  static const bool kUsable = has_vnni();
+  return kUsable ? vnni_encode_quads() : nullptr;
 }
 
 }  // namespace kvzip

@@ -4,9 +4,11 @@
 
 #if defined(__AVX512VNNI__)
 
+#if !defined(__clang__)
 // g++ 12 takes the "undefined" vectors of its own intrinsics for uninitialised variables.
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #include <immintrin.h>
 
 namespace kvzip {

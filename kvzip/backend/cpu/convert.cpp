@@ -47,7 +47,7 @@ void f32_to_bf16(const float* in, uint16_t* out, size_t count) {
   });
 }
 
-void scale(float factor, float* out, size_t count) {
+void multiply(float factor, float* out, size_t count) {
   for_each_vector(count, [&](auto d, size_t i)
                              HWY_ATTR { hn::StoreU(hn::Mul(hn::Set(d, factor), hn::LoadU(d, out + i)), d, out + i); });
 }
@@ -61,7 +61,7 @@ namespace kvzip {
 HWY_EXPORT(f32_to_f16);
 HWY_EXPORT(f16_to_f32);
 HWY_EXPORT(f32_to_bf16);
-HWY_EXPORT(scale);
+HWY_EXPORT(multiply);
 
 void convert_from_f32(const float* in, DType dtype, void* out, size_t values) {
   switch (dtype) {
@@ -87,7 +87,7 @@ void convert_to_f32(DType dtype, const void* row, float* out, size_t values) {
   }
 }
 
-void scale_values(float factor, float* out, size_t values) { HWY_DYNAMIC_DISPATCH(scale)(factor, out, values); }
+void scale_values(float factor, float* out, size_t values) { HWY_DYNAMIC_DISPATCH(multiply)(factor, out, values); }
 
 }  // namespace kvzip
 #endif

@@ -15,7 +15,7 @@ void convert_from_f32(const float* in, DType dtype, void* out, size_t values);
 /// f32 values of `values` values of a row of any DType; `values` is a multiple of the format's block.
 void convert_to_f32(DType dtype, const void* row, float* out, size_t values);
 
-/// out[i] = scale * out[i]; in place.
-void scale_values(float scale, float* out, size_t values);
+/// out[i] = factor * out[i].
+void scale_values(float factor, float* out, size_t values);
 
 }  // namespace kvzip

@@ -27,7 +27,8 @@ class Random {
 
 /// An f32 matrix whose rows are `gap` values longer than they say.
 struct TestMatrix {
-  TestMatrix(size_t rows_, size_t cols_, size_t gap, Random& random) : rows(rows_), cols(cols_), stride(cols_ + gap) {
+  TestMatrix(size_t row_count, size_t col_count, size_t gap, Random& random)
+      : rows(row_count), cols(col_count), stride(col_count + gap) {
     values.assign(rows * stride, kGapValue);
     for (size_t row = 0; row < rows; ++row) {
       for (size_t col = 0; col < cols; ++col) at(row, col) = random.normal();
@@ -55,11 +56,11 @@ struct TestMatrix {
 
 /// A matrix of any DType, made by encoding normal random rows; `decoded` is what its rows stand for.
 struct TestWeight {
-  TestWeight(DType dtype_, size_t rows_, size_t cols_, size_t gap_blocks, Random& random)
-      : dtype(dtype_),
-        rows(rows_),
-        cols(cols_),
-        stride(row_bytes(dtype_, cols_) + gap_blocks * dtype_info(dtype_).block_bytes) {
+  TestWeight(DType type, size_t row_count, size_t col_count, size_t gap_blocks, Random& random)
+      : dtype(type),
+        rows(row_count),
+        cols(col_count),
+        stride(row_bytes(type, col_count) + gap_blocks * dtype_info(type).block_bytes) {
     bytes.resize(rows * stride);
     decoded.resize(rows * cols);
     std::vector<float> row(cols);

@@ -21,11 +21,11 @@ ggml_type ggml_type_of(DType dtype) { return kGgmlTypes.at(static_cast<size_t>(d
 
 /// Traits of `type`, once ggml has filled its f16 tables, which its decoders and dot products read.
 const ggml_type_traits_cpu& cpu_traits(ggml_type type) {
-  static const bool ready = [] {
+  static const bool kReady = [] {
     ggml_cpu_init();
     return true;
   }();
-  check(ready, "ggml is initialised");
+  check(kReady, "ggml is initialised");
   return *ggml_get_type_traits_cpu(type);
 }
 

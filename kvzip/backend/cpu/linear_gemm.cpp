@@ -1,6 +1,7 @@
 #include "kvzip/backend/cpu/linear_gemm.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "kvzip/backend/cpu/convert.h"
 #include "kvzip/backend/cpu/cpu_info.h"
@@ -22,6 +23,12 @@ size_t value_bytes(bool bf16) { return bf16 ? sizeof(uint16_t) : sizeof(float); 
 size_t tile_rows(size_t cols, bool bf16) {
   const size_t panels = kWeightTileBytes / (panel_depth(cols, bf16) * sizeof(uint32_t) * kPanelRows);
   return std::max<size_t>(panels, 1) * kPanelRows;
+}
+
+/// The first to.cols values of every row, f32.
+void copy_rows(const ConstView& from, const View& to) {
+  const size_t bytes = std::min(from.cols, to.cols) * sizeof(float);
+  for (size_t row = 0; row < to.rows; ++row) std::memcpy(rows_of(to, row, 1).data, rows_of(from, row, 1).data, bytes);
 }
 
 }  // namespace
@@ -92,16 +99,23 @@ void LinearGemm::run_tile(const Input& x, const LinearPart& tile) {
     data.weight = decoded;
     weight_stride = weight.cols;
   }
+  // oneDNN leaves its fast products for its reference where the output's rows have gaps, as those of a tile have.
+  const bool dense = tile.out.stride == weight.rows * sizeof(float);
+  if (!dense) {
+    data.out = static_cast<float*>(outputs_.at_least(x.rows * weight.rows * sizeof(float)));
+    if (tile.accumulate) copy_rows(tile.out, View{data.out, DType::f32, x.rows, weight.rows, weight.rows * sizeof(float)});
+  }
   matmul_.run({.rows = x.rows,
                .in = x.cols,
                .out = weight.rows,
                .x_stride = x.stride,
-               .out_stride = tile.out.stride / sizeof(float),
+               .out_stride = weight.rows,
                .weight_stride = weight_stride,
                .bf16 = x.bf16,
                .has_bias = tile.bias != nullptr,
                .accumulate = tile.accumulate},
               data);
+  if (!dense) copy_rows(ConstView{data.out, DType::f32, x.rows, weight.rows, weight.rows * sizeof(float)}, tile.out);
 }
 
 }  // namespace kvzip

@@ -36,6 +36,7 @@ class LinearGemm {
   bool panels_of_f32_;
   Scratch activations_;
   Scratch weights_;
+  Scratch outputs_;
 };
 
 }  // namespace kvzip

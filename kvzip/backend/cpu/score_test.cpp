@@ -1,3 +1,4 @@
+// raise_scores() against plain loops.
 #include "kvzip/backend/cpu/score.h"
 
 #include <gtest/gtest.h>
