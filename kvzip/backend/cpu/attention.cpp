@@ -31,10 +31,10 @@ constexpr size_t kItemsPerThread = 6;
 constexpr size_t kLeastRows = 96;
 
 void check_args(const AttendArgs& args) {
-  check(args.head_dim > 0 && args.kv_heads > 0, "attend: no heads");
   check(args.q.dtype == DType::f32 && args.out.dtype == DType::f32, "attend: q and out must be f32");
-  check(args.q.cols > 0 && args.q.cols % (args.head_dim * args.kv_heads) == 0,
-        "attend: q's columns are not whole groups");
+  check(args.head_dim > 0 && args.kv_heads > 0 && args.q.cols > 0 && args.q.cols % args.head_dim == 0 &&
+            args.q.cols / args.head_dim % args.kv_heads == 0,
+        "attend: q's columns are not whole groups of heads");
   check(args.out.rows == args.q.rows && args.out.cols == args.q.cols, "attend: out is not of q's shape");
   for (const Segment& segment : args.segments) {
     check(segment.heads.size() == args.kv_heads, "attend: a segment has another number of heads");

@@ -29,6 +29,12 @@ int64_t best_target() {
   return targets & -targets;
 }
 
+/// Highway's name of it, but for its own names of AVX-512.
+std::string extensions() {
+  const std::string name = hwy::TargetName(best_target());
+  return name.starts_with("AVX3") ? "AVX-512" : name;
+}
+
 }  // namespace
 
 void require_supported_cpu() {
@@ -36,13 +42,13 @@ void require_supported_cpu() {
       HWY_AVX2 | HWY_AVX3 | HWY_AVX3_DL | HWY_NEON | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128;
   if ((hwy::SupportedTargets() & kEnough) == 0) {
     throw Error(ErrorCode::unsupported,
-                "this processor (" + brand() + ", " + hwy::TargetName(best_target()) +
+                "this processor (" + brand() + ", " + extensions() +
                     ") lacks the vector extensions that are needed: AVX2, FMA and F16C, or NEON");
   }
 }
 
 std::string describe_cpu() {
-  return brand() + ", " + std::to_string(thread_count()) + " threads, " + hwy::TargetName(best_target()) +
+  return brand() + ", " + std::to_string(thread_count()) + " threads, " + extensions() +
          (cpu_has_bf16_products() ? ", bf16 products" : "");
 }
 
