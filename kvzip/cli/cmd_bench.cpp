@@ -61,6 +61,7 @@ Json to_json(const BenchReport& report, const Engine& engine) {
                               {"tokens_per_s", json_of(figure.tokens_per_s)}});
   }
   json["resident_bytes"] = resident_bytes();
+  json["peak_resident_bytes"] = peak_resident_bytes();
   return json;
 }
 

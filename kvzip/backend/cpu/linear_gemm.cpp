@@ -103,7 +103,8 @@ void LinearGemm::run_tile(const Input& x, const LinearPart& tile) {
   const bool dense = tile.out.stride == weight.rows * sizeof(float);
   if (!dense) {
     data.out = static_cast<float*>(outputs_.at_least(x.rows * weight.rows * sizeof(float)));
-    if (tile.accumulate) copy_rows(tile.out, View{data.out, DType::f32, x.rows, weight.rows, weight.rows * sizeof(float)});
+    if (tile.accumulate)
+      copy_rows(tile.out, View{data.out, DType::f32, x.rows, weight.rows, weight.rows * sizeof(float)});
   }
   matmul_.run({.rows = x.rows,
                .in = x.cols,
