@@ -117,6 +117,7 @@ std::vector<DecodeFigure> Bench::decode(size_t depth) const {
   Reading reading = read(depth);
   Scores scores = made_up_scores(reading.tail.shape(), depth, plan_.seed);
   std::vector<Keep> keeps;
+  keeps.reserve(plan_.keeps.size());
   for (const double ratio : plan_.keeps) keeps.push_back(select(scores, Level::pair, ratio).keep);
   const Keep all = select(scores, Level::pair, 1).keep;
   const Context context = compress(engine_.model, std::move(reading), std::move(scores), all);

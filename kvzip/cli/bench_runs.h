@@ -45,8 +45,8 @@ struct DecodeFigure {
 /// Runs on documents of random tokens, of which the time doesn't depend on what they say. All throw Error{cancelled}.
 class Bench {
  public:
-  Bench(const Engine& engine, const ReadingFlags& reading, BenchPlan plan)
-      : engine_(engine), reading_(reading), plan_(std::move(plan)) {}
+  Bench(const Engine& engine, ReadingFlags reading, BenchPlan plan)
+      : engine_(engine), reading_(std::move(reading)), plan_(std::move(plan)) {}
 
   /// Throws Error{usage} where the model's context is too short for the plan.
   void check_lengths() const;

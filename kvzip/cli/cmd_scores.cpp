@@ -82,6 +82,7 @@ void run_scores(const ScoresFlags& flags) {
   std::optional<HeadScores> heads;
   if (!flags.keep.head_scores.empty()) heads = load_head_scores(flags.keep.head_scores);
   std::vector<std::string> texts;
+  texts.reserve(flags.files.size());
   for (const std::string& file : flags.files) texts.push_back(read_document(file));
   ProgressBar bar(flags.output.quiet);
   const Engine engine = load_engine(flags.engine, bar);

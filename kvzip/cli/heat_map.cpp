@@ -22,7 +22,7 @@ std::string cell_text(double kept, size_t width) {
 }
 
 std::string cell(double kept, size_t width, bool colours) {
-  const std::string text = cell_text(kept, width);
+  std::string text = cell_text(kept, width);
   if (!colours) return text;
   const auto shade = std::min(kShades.size() - 1, static_cast<size_t>(std::lround(kept * 10)));
   return on_background(text, kShades[shade], shade >= kDarkTextFrom);

@@ -70,8 +70,8 @@ std::string to_text(const ModelReport& report, const TableLook& look) {
   facts.add({"file", fmt::format("{} ({})", model.file().path(), format_bytes(model.file().file_bytes()))});
   facts.add({"family", fmt::format("{} ({})", config.arch->name, config.arch->title)});
   facts.add({"layers", layers_text(config, shape)});
-  facts.add({"attention",
-             fmt::format("{} query heads, {} KV heads of {} values", config.heads, config.kv_heads, config.head_dim)});
+  facts.add({"attention", fmt::format("{}, {} of {} values", counted(config.heads, "query head"),
+                                      counted(config.kv_heads, "KV head"), config.head_dim)});
   facts.add({"widths", fmt::format("hidden {}, feed-forward {}, vocabulary {}", config.hidden, config.feed_forward,
                                    grouped(config.vocab))});
   facts.add({"context", counted(config.context_length, "token")});

@@ -30,8 +30,9 @@ std::string bar_line(std::string_view title, const std::string& unit, const Prog
   const double part = std::min(1.0, static_cast<double>(state.done) / static_cast<double>(total));
   const double rate = seconds > 0 ? static_cast<double>(state.done) / seconds : 0;
   const std::string left = part > 0 ? format_seconds(seconds * (1 - part) / part) + " left" : "";
-  const std::string figures = fmt::format(" {:3.0f} %  {}/{}  {}  {}", part * 100, grouped(state.done),
-                                          counted(state.total, unit), format_rate(rate), left);
+  const std::string figures =
+      fmt::format(" {:3.0f} %  {:>{}}/{}  {}  {}", part * 100, grouped(state.done), grouped(state.total).size(),
+                  counted(state.total, unit), format_rate(rate), left);
   const std::string name = fmt::format("{:<{}}", title, kTitleWidth);
   const size_t taken = display_width(name) + display_width(figures) + 1;
   const size_t cells = std::min(kWidestBar, width > taken ? width - taken : 0);
