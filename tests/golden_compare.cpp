@@ -242,8 +242,8 @@ void Comparison::answers(const ContextCut& cut, const GoldenCase& one) {
     }
     Conversation talk(*model_, past_of(cut), cut.context().read_tokens(), cut.context().shape().dtype);
     const Answer ours = talk.continue_ids(query, {.sampling = {}, .max_tokens = limit, .on_text = {}});
-    // A golden answer of `limit` tokens was cut off; ours may then end a character earlier or later. The margin speaks of
-    // the answer's tokens and not of the stop after them, so that in the fast mode ours may also go on.
+    // A golden answer of `limit` tokens was cut off; ours may then end a character earlier or later. The margin speaks
+    // of the answer's tokens and not of the stop after them, so that in the fast mode ours may also go on.
     const bool cut_off = model_->tokenizer().encode(theirs.text).size() + 1 >= limit;
     const bool begins = ours.text.starts_with(theirs.text) || (cut_off && theirs.text.starts_with(ours.text));
     const bool equal = exact_ && !cut_off ? ours.text == theirs.text : begins;

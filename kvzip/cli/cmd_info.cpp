@@ -18,10 +18,8 @@ struct InfoFlags {
   OutputFlags output;
 };
 
-constexpr const char* kNames[] = {"smollm2"};
-
 /// Where the model of that name lies; empty where it isn't installed.
-std::string place_of(const std::string& name) {
+std::string place_of(std::string_view name) {
   try {
     return find_model(name);
   } catch (const Error&) {
@@ -37,9 +35,9 @@ void list_models(const TableLook& look, bool json) {
     families.add({std::string(arch.name), std::string(arch.title)});
     report["families"].push_back({{"name", arch.name}, {"title", arch.title}});
   }
-  for (const std::string name : kNames) {
+  for (const std::string_view name : known_models()) {
     const std::string place = place_of(name);
-    names.add({name, place.empty() ? "not here; scripts/setup fetches it" : place});
+    names.add({std::string(name), place.empty() ? "not here; scripts/setup fetches it" : place});
     report["names"].push_back({{"name", name}, {"path", place.empty() ? Json() : Json(place)}});
   }
   if (json) {

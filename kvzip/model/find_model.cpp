@@ -36,13 +36,20 @@ std::vector<fs::path> site_packages() {
 
 }  // namespace
 
+std::vector<std::string_view> known_models() {
+  std::vector<std::string_view> names;
+  for (const KnownModel& model : kModels) names.push_back(model.name);
+  return names;
+}
+
 std::string find_model(std::string_view name) {
   std::error_code ignored;
   if (fs::is_regular_file(name, ignored)) return std::string(name);
   const auto* known =
       std::find_if(kModels.begin(), kModels.end(), [&](const KnownModel& model) { return model.name == name; });
   if (known == kModels.end()) {
-    throw Error(ErrorCode::input, fmt::format("model '{}': expected a GGUF file or one of the names: smollm2", name));
+    throw Error(ErrorCode::input, fmt::format("model '{}': expected a GGUF file or one of the names: {}", name,
+                                              fmt::join(known_models(), ", ")));
   }
   std::vector<fs::path> places;
   if (const char* folder = std::getenv("KVZIP_MODELS")) places.emplace_back(folder);

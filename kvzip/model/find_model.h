@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace kvzip {
 
@@ -10,5 +11,8 @@ namespace kvzip {
 /// KVZIP_MODELS may name a folder to look in first. Throws Error{input} that says where it looked and which one command
 /// brings the model.
 std::string find_model(std::string_view name);
+
+/// The abbreviated names, whether their files are there or not.
+std::vector<std::string_view> known_models();
 
 }  // namespace kvzip
