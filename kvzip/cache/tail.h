@@ -20,17 +20,17 @@ class Tail {
   void reserve(size_t rows, size_t batch);
   /// Adds the rows k and v, `[tokens, kv_heads * head_dim]` f32, to one layer. Sliding layers drop what no later query
   /// can see.
-  void append(size_t layer, const ConstView& k, const ConstView& v);
+  void append(size_t index, const ConstView& k, const ConstView& v);
   /// Drops all rows at positions >= `end`: undoes appends that didn't finish.
   void truncate(size_t end);
   /// Frees one layer's memory for good.
-  void release_layer(size_t layer);
+  void release_layer(size_t index);
 
   /// Position after the last row (of layer 0, which is always appended to first).
   size_t end_position() const { return layers_.front().end(); }
   size_t first_position() const { return first_position_; }
   /// All rows of one layer that are held, `[kv_heads][len][head_dim]`, as attend() takes them.
-  Segment segment(size_t layer) const;
+  Segment segment(size_t index) const;
   const CacheShape& shape() const { return shape_; }
   /// Bytes of the rows held (not of room reserved for more).
   size_t bytes() const;

@@ -38,6 +38,7 @@ std::vector<fs::path> site_packages() {
 
 std::vector<std::string_view> known_models() {
   std::vector<std::string_view> names;
+  names.reserve(kModels.size());
   for (const KnownModel& model : kModels) names.push_back(model.name);
   return names;
 }
