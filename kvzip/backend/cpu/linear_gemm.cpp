@@ -110,7 +110,6 @@ void LinearGemm::run_tile(const Input& x, const LinearPart& tile) {
                .in = x.cols,
                .out = weight.rows,
                .x_stride = x.stride,
-               .out_stride = weight.rows,
                .weight_stride = weight_stride,
                .bf16 = x.bf16,
                .has_bias = tile.bias != nullptr,

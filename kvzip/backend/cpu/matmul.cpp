@@ -51,7 +51,7 @@ Matmul::Product Matmul::make_product(const MatmulShape& shape) const {
   const dnnl::memory::dim out_cols = dim(shape.out);
   const auto f32 = dnnl::memory::data_type::f32;
   const dnnl::memory::desc x({rows, dim(shape.in)}, type_of(shape.bf16), {dim(shape.x_stride), 1});
-  const dnnl::memory::desc out({rows, out_cols}, f32, {dim(shape.out_stride), 1});
+  const dnnl::memory::desc out({rows, out_cols}, f32, Tag::ab);
   const dnnl::memory::desc bias({1, out_cols}, f32, Tag::ab);
   const dnnl::memory::desc weight =
       shape.weight_stride == 0

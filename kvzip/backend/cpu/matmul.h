@@ -15,9 +15,8 @@ namespace kvzip {
 struct MatmulShape {
   size_t rows;           ///< of x and out
   size_t in;             ///< columns of x
-  size_t out;            ///< columns of out
+  size_t out;            ///< columns of out, whose rows have no gaps
   size_t x_stride;       ///< between rows of x
-  size_t out_stride;     ///< between rows of out
   size_t weight_stride;  ///< between rows `[out, in]` of the weight; 0 = packed in panels (panels.h)
   bool bf16;             ///< x and weight are bf16, else f32; out and bias are f32 always
   bool has_bias;
