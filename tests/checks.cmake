@@ -29,5 +29,6 @@ kvzip_check(layers 60 ${scripts}/check_layers)
 kvzip_check(checkers 60 ${CMAKE_SOURCE_DIR}/tests/checkers_test.py)
 kvzip_check(tidy 1800 ${scripts}/check_tidy ${CMAKE_BINARY_DIR})
 kvzip_check(sanitized 1800 ${scripts}/check_sanitized)
-# Both use every core; started first, so that no other test waits for them at the end.
-set_tests_properties(check.tidy check.sanitized PROPERTIES PROCESSORS 2 COST 1000)
+kvzip_check(fuzz 900 ${scripts}/fuzz --seconds 20)
+# All use every core; started first, so that no other test waits for them at the end.
+set_tests_properties(check.tidy check.sanitized check.fuzz PROPERTIES PROCESSORS 2 COST 1000)

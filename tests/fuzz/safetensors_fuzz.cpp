@@ -1,7 +1,4 @@
-// libFuzzer target for the safetensors reader. Small enough to need no build file; with clang 16, from the repository's
-// root:
-//   clang++-16 -std=c++20 -O1 -g -fsanitize=fuzzer,address,undefined -I. tests/fuzz/safetensors_fuzz.cpp
-//     kvzip/base/{quote,mapped_file}.cpp kvzip/model/{safetensors,safetensors_header,gguf_reader}.cpp -lfmt
+// libFuzzer target for the safetensors reader (scripts/fuzz).
 #include <cstddef>
 #include <cstdint>
 
