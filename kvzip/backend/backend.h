@@ -103,10 +103,15 @@ class Backend : public Memory {
   virtual void embed(std::span<const int32_t> ids, const ConstView& table, float scale, const View& out) = 0;
   /// out = x / sqrt(mean(x^2) + eps) * weight, row by row. `weight` is `[cols]` f32. In place if out is x.
   virtual void rms_norm(const ConstView& x, const float* weight, float eps, const View& out) = 0;
+  /// out = (x - mean(x)) / sqrt(mean((x - mean(x))^2) + eps) * weight + bias, row by row. `weight` and `bias` are
+  /// `[cols]` f32. In place if out is x.
+  virtual void layer_norm(const ConstView& x, const float* weight, const float* bias, float eps, const View& out) = 0;
   /// All `parts` from the same input `[tokens, in]` f32.
   virtual void linear(const ConstView& x, std::span<const LinearPart> parts) = 0;
   /// gate = activation(gate) * up, `[tokens, n]` f32.
   virtual void gated_activation(const View& gate, const ConstView& up, Activation activation) = 0;
+  /// x = activation(x), `[tokens, n]` f32.
+  virtual void activate(const View& x, Activation activation) = 0;
   /// x += y, `[tokens, n]` f32.
   virtual void add(const View& x, const ConstView& y) = 0;
   /// Rotates `[tokens, heads * head_dim]` in place. `cos_sin` is `[tokens, 2 * pairs]` f32: the cosines of the first

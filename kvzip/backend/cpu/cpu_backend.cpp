@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kvzip/backend/cpu/activation.h"
 #include "kvzip/backend/cpu/attention.h"
 #include "kvzip/backend/cpu/cpu_info.h"
 #include "kvzip/backend/cpu/cpu_memory.h"
 #include "kvzip/backend/cpu/elementwise.h"
+#include "kvzip/backend/cpu/norms.h"
 #include "kvzip/backend/cpu/rows.h"
 #include "kvzip/base/check.h"
 
@@ -55,6 +57,11 @@ void CpuBackend::rms_norm(const ConstView& x, const float* weight, float eps, co
   rms_norm_cpu(x, weight, eps, out);
 }
 
+void CpuBackend::layer_norm(const ConstView& x, const float* weight, const float* bias, float eps, const View& out) {
+  check(is_f32(x, x.rows, x.cols) && is_f32(out, x.rows, x.cols), "layer_norm: x and out are f32 of one shape");
+  layer_norm_cpu(x, weight, bias, eps, out);
+}
+
 void CpuBackend::linear(const ConstView& x, std::span<const LinearPart> parts) {
   check(is_f32(x, x.rows, x.cols), "linear: x is f32");
   for (const LinearPart& part : parts) {
@@ -67,6 +74,11 @@ void CpuBackend::linear(const ConstView& x, std::span<const LinearPart> parts) {
 void CpuBackend::gated_activation(const View& gate, const ConstView& up, Activation activation) {
   check(is_f32(gate, gate.rows, gate.cols) && is_f32(up, gate.rows, gate.cols), "gated_activation: f32 of one shape");
   gated_activation_cpu(gate, up, activation);
+}
+
+void CpuBackend::activate(const View& x, Activation activation) {
+  check(is_f32(x, x.rows, x.cols), "activate: x is f32");
+  activate_cpu(x, activation);
 }
 
 void CpuBackend::add(const View& x, const ConstView& y) {

@@ -28,8 +28,10 @@ class CpuBackend final : public Backend {
 
   void embed(std::span<const int32_t> ids, const ConstView& table, float scale, const View& out) override;
   void rms_norm(const ConstView& x, const float* weight, float eps, const View& out) override;
+  void layer_norm(const ConstView& x, const float* weight, const float* bias, float eps, const View& out) override;
   void linear(const ConstView& x, std::span<const LinearPart> parts) override;
   void gated_activation(const View& gate, const ConstView& up, Activation activation) override;
+  void activate(const View& x, Activation activation) override;
   void add(const View& x, const ConstView& y) override;
   void rope(const View& x, size_t head_dim, const ConstView& cos_sin, RopePairing pairing) override;
   void store_kv(const ConstView& k, const ConstView& v, std::span<const KvRows> heads, DType dtype, size_t at) override;

@@ -92,8 +92,11 @@ TEST(CpuBackendTest, ContradictingShapesAreInternalErrors) {
   EXPECT_THROW(backend->to_f32(view(2, 2), view(2, 3)), Error);
   EXPECT_THROW(backend->embed(bad_id, view(9, 4), 1, view(1, 4)), Error);
   EXPECT_THROW(backend->rms_norm(view(2, 4), values.data(), 0, view(2, 5)), Error);
+  EXPECT_THROW(backend->layer_norm(view(2, 4), values.data(), values.data(), 0, view(3, 4)), Error);
   EXPECT_THROW(backend->linear(view(3, 8), {&part, 1}), Error);
   EXPECT_THROW(backend->gated_activation(view(2, 4), view(1, 4), Activation::silu), Error);
+  const View no_f32{view(2, 4).data, DType::f16, 2, 4, 8};
+  EXPECT_THROW(backend->activate(no_f32, Activation::silu), Error);
   EXPECT_THROW(backend->add(view(2, 4), view(2, 3)), Error);
   EXPECT_THROW(backend->rope(view(2, 8), 3, view(2, 2), RopePairing::halves), Error);
   EXPECT_THROW(backend->rope(view(2, 8), 4, view(2, 6), RopePairing::halves), Error);
@@ -108,7 +111,9 @@ TEST(CpuBackendTest, NothingToDoIsDone) {
                         false};
   backend->embed({}, none, 1, none);
   backend->rms_norm(none, values.data(), 0, none);
+  backend->layer_norm(none, values.data(), values.data(), 0, none);
   backend->linear(none, {&part, 1});
+  backend->activate(none, Activation::silu);
   backend->add(none, none);
   backend->copy(nullptr, nullptr, 0);
 }

@@ -12,8 +12,6 @@ inline constexpr size_t kValuesPerThread = 32768;
 /// Rows of `cols` values that one thread should have at least.
 constexpr size_t row_grain(size_t cols) { return kValuesPerThread / (cols + 1) + 1; }
 
-void rms_norm_cpu(const ConstView& x, const float* weight, float eps, const View& out);
-void gated_activation_cpu(const View& gate, const ConstView& up, Activation activation);
 void add_cpu(const View& x, const ConstView& y);
 void rope_cpu(const View& x, size_t head_dim, const ConstView& cos_sin, RopePairing pairing);
 
