@@ -1,4 +1,5 @@
-// What a KV cache of a model looks like: shared by Tail and Context.
+// What a KV cache of a model looks like: shared by Tail and Context. Its layers are the model's KV layers, of which
+// there are fewer than layers where several use the same keys and values.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +12,7 @@ namespace kvzip {
 struct CacheShape {
   size_t kv_heads = 0;
   size_t head_dim = 0;
-  /// Per layer: keys that a query sees, its own included; 0 = all of them. Only layers with 0 are scored and
+  /// Per KV layer: keys that a query sees, its own included; 0 = all of them. Only layers with 0 are scored and
   /// compressed.
   std::vector<size_t> windows;
   DType dtype = DType::f16;

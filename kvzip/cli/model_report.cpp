@@ -37,6 +37,11 @@ std::map<std::string, TypeShare> type_shares(const Gguf& file) {
 
 std::string layers_text(const ModelConfig& config, const CacheShape& shape) {
   const size_t global = shape.global_layers().size();
+  if (config.own_kv_layers < config.layers) {
+    return fmt::format("{}: {} with keys and values of their own, {} over {} shared ones", config.layers,
+                       config.own_kv_layers, config.layers - config.own_kv_layers,
+                       config.kv_layers() - config.own_kv_layers);
+  }
   if (global == config.layers) return fmt::format("{}, all see the whole context", config.layers);
   const size_t window = *std::max_element(shape.windows.begin(), shape.windows.end());
   return fmt::format("{}: {} see the whole context, {} the last {} tokens", config.layers, global,
@@ -128,6 +133,7 @@ Json to_json(const ModelReport& report) {
           {"file_bytes", model.file().file_bytes()},
           {"family", config.arch->name},
           {"layers", config.layers},
+          {"kv_layers", config.kv_layers()},
           {"global_layers", shape.global_layers()},
           {"windows", config.windows},
           {"heads", config.heads},

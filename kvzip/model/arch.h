@@ -13,9 +13,14 @@ namespace kvzip {
 struct Arch {
   std::string_view name;     ///< `general.architecture` of GGUF files
   std::string_view title;    ///< for people
-  Activation activation;     ///< of the gated feed-forward part
+  Activation activation;     ///< of the feed-forward part
+  bool gated;                ///< feed-forward: activation(gate) * up, not activation(up)
+  bool layer_norm;           ///< LayerNorm with biases where the others have RMS norms
   RopePairing rope;          ///< as the family's GGUF files store q and k
+  bool learned_positions;    ///< one learned vector per position is added to the embeddings, and there is no RoPE
+  bool fused_qkv;            ///< q, k and v projections are the rows of one matrix, in this order
   bool qkv_bias;             ///< q, k and v projections have biases
+  bool output_bias;          ///< so have the projections after attention and of the feed-forward part
   bool qk_norm;              ///< RMS norm over each head's q and k, before RoPE
   bool sandwich_norms;       ///< RMS norm also after attention and feed-forward, before the residual sum
   bool scale_embedding;      ///< embeddings times sqrt(hidden)

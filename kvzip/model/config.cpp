@@ -109,6 +109,7 @@ ModelConfig read_config(const Gguf& file) {
   config.name = std::string(file.find_string("general.name").value_or(config.arch->name));
   config.layers = keys.size("block_count", kMaxLayers);
   config.hidden = keys.size("embedding_length", kMaxWidth);
+  config.own_kv_layers = config.layers;
   config.heads = keys.size("attention.head_count", kMaxWidth);
   config.kv_heads = keys.size_or("attention.head_count_kv", config.heads, config.heads);
   if (config.heads % config.kv_heads != 0) {
@@ -126,7 +127,8 @@ ModelConfig read_config(const Gguf& file) {
   }
   config.feed_forward = keys.size("feed_forward_length", kMaxWidth);
   config.context_length = keys.size("context_length", uint64_t{1} << 40U);
-  config.norm_eps = static_cast<float>(keys.positive_or("attention.layer_norm_rms_epsilon", 1e-5));
+  config.norm_eps = static_cast<float>(keys.positive_or(
+      config.arch->layer_norm ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon", 1e-5));
   const size_t query_dim =
       config.layers == config.arch->wide_query_layers ? config.hidden / config.heads : config.head_dim;
   config.attention_scale = static_cast<float>(1 / std::sqrt(static_cast<double>(query_dim)));

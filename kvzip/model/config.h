@@ -25,8 +25,19 @@ struct ModelConfig {
   float norm_eps = 0;
   float attention_scale = 0;
   std::vector<size_t> windows;  ///< per layer, 0 = global
-  RopeConfig rope;              ///< of global layers
-  RopeConfig local_rope;        ///< of sliding layers
+  /// Leading layers whose keys and values come from their own input. Those of later layers all come from what leaves
+  /// these (SwiftKV's SingleInputKV), and `kv_group` neighbouring layers use the same ones (AcrossKV).
+  size_t own_kv_layers = 0;
+  size_t kv_group = 1;
+  RopeConfig rope;        ///< of global layers
+  RopeConfig local_rope;  ///< of sliding layers
+
+  /// KV layers: sets of keys and values that a cache holds.
+  size_t kv_layers() const { return own_kv_layers + (layers - own_kv_layers) / kv_group; }
+  /// The KV layer that a layer's attention reads.
+  size_t kv_layer(size_t layer) const {
+    return layer < own_kv_layers ? layer : own_kv_layers + (layer - own_kv_layers) / kv_group;
+  }
 };
 
 /// Reads and checks the hyperparameters. Throws Error{input} naming the key, Error{unsupported} for a family or a

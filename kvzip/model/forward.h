@@ -14,12 +14,12 @@ namespace kvzip {
 /// Which positions of a batch get logits.
 enum class Logits : uint8_t { none, last, all };
 
-/// Appends what the tokens of a batch see of one layer beside the tail they are appended to: a context, or another
+/// Appends what the tokens of a batch see of one KV layer beside the tail they are appended to: a context, or another
 /// tail. Empty = nothing.
-using PastFn = std::function<void(size_t layer, std::vector<Segment>& segments)>;
+using PastFn = std::function<void(size_t kv_layer, std::vector<Segment>& segments)>;
 
-/// The score request of one layer (null = none), asked for just before its attention.
-using ScoreFn = std::function<const ScoreRequest*(size_t layer)>;
+/// The score request of one KV layer (null = none), asked for just before each attention over it.
+using ScoreFn = std::function<const ScoreRequest*(size_t kv_layer)>;
 
 struct Batch {
   std::span<const TokenId> tokens{};  ///< all below the vocabulary's size
@@ -27,8 +27,9 @@ struct Batch {
   PastFn past{};
   ScoreFn score{};
   Logits logits = Logits::none;
-  /// Called after every layer with the number of layers done; may throw to stop the pass.
-  std::function<void(size_t layers_done)> on_layer{};
+  /// Called after every layer with the number of layers done, of those that the batch runs through; may throw to stop
+  /// the pass.
+  std::function<void(size_t done, size_t layers)> on_layer{};
 };
 
 class Forward {
@@ -37,24 +38,33 @@ class Forward {
   explicit Forward(const Model& model);
 
   /// Runs the batch; returns the logits asked for, `[positions, vocab]` (empty for none), valid until the next run. If
-  /// anything throws, the tail is as it was.
+  /// anything throws, the tail is as it was. Throws Error{input} beyond the last learned position.
   std::span<const float> run(const Batch& batch);
 
  private:
-  void layer(const Batch& batch, size_t index, size_t rows, size_t rows_out);
-  void attention(const Batch& batch, size_t index, size_t rows, size_t rows_out);
-  void feed_forward(size_t index, size_t first, size_t rows);
-  std::span<const float> logits(size_t first, size_t rows);
-  void prepare(size_t rows);
+  // `in` and `out` count the last rows of the batch: those that enter a layer, and those that leave it.
+  void embed(std::span<const TokenId> tokens);
+  void layer(const Batch& batch, size_t index, size_t in, size_t out);
+  void project(size_t index, size_t in);
+  void append_shared_kv(Tail& tail);
+  void attend(const Batch& batch, size_t index, size_t in, size_t out);
+  void feed_forward(size_t index, size_t rows);
+  void norm(const ConstView& x, const NormWeights& weights, const View& out);
+  void rotate(const View& x, size_t layer);
+  View last(const Tensor& tensor, size_t rows) const { return rows_of(tensor.view(), rows_ - rows, rows); }
+  std::span<const float> logits(size_t rows);
+  void prepare();
   void ensure(size_t rows);
 
   const Model* model_;
   Rope rope_, local_rope_;
-  size_t first_position_ = 0;  // of the batch that runs
+  size_t rows_ = 0;            // of the batch that runs
+  size_t first_position_ = 0;  // of its first row
   size_t capacity_ = 0;        // rows that the tensors below hold
   Tensor x_, normed_, q_, k_, v_, attended_, gate_, up_, cos_sin_, local_cos_sin_;
   Tensor logits_;
   std::vector<float> host_angles_, host_logits_;
+  std::vector<int32_t> positions_;
   std::vector<Segment> segments_;
 };
 

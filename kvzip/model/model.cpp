@@ -25,7 +25,13 @@ Model Model::from_gguf(Gguf file, Backend& backend, const ModelOptions& options)
 }
 
 CacheShape Model::cache_shape(DType kv_type) const {
-  return {.kv_heads = config_.kv_heads, .head_dim = config_.head_dim, .windows = config_.windows, .dtype = kv_type};
+  CacheShape shape{.kv_heads = config_.kv_heads,
+                   .head_dim = config_.head_dim,
+                   .windows = std::vector<size_t>(config_.kv_layers()),
+                   .dtype = kv_type};
+  for (size_t layer = 0; layer < config_.layers; ++layer)
+    shape.windows[config_.kv_layer(layer)] = config_.windows[layer];
+  return shape;
 }
 
 }  // namespace kvzip

@@ -51,32 +51,56 @@ class Loader {
   Weights* weights_;
 };
 
-LayerWeights load_layer(Loader& load, const ModelConfig& config, size_t index) {
-  const auto name = [index](std::string_view part) { return fmt::format("blk.{}.{}", index, part); };
-  const size_t q_width = config.heads * config.head_dim;
-  const size_t kv_width = config.kv_heads * config.head_dim;
-  LayerWeights layer;
-  layer.attention_norm = load.vector(name("attn_norm.weight"), config.hidden);
-  layer.q = load.matrix(name("attn_q.weight"), q_width, config.hidden);
-  layer.k = load.matrix(name("attn_k.weight"), kv_width, config.hidden);
-  layer.v = load.matrix(name("attn_v.weight"), kv_width, config.hidden);
-  layer.o = load.matrix(name("attn_output.weight"), config.hidden, q_width);
+NormWeights load_norm(Loader& load, const ModelConfig& config, const std::string& name) {
+  return {.weight = load.vector(name + ".weight", config.hidden),
+          .bias = config.arch->layer_norm ? load.vector(name + ".bias", config.hidden) : nullptr};
+}
+
+void load_qkv(Loader& load, const ModelConfig& config, const std::string& prefix, LayerWeights& layer) {
+  const size_t q_width = config.heads * config.head_dim, kv_width = config.kv_heads * config.head_dim;
+  if (config.arch->fused_qkv) {
+    const ConstView all = load.matrix(prefix + "attn_qkv.weight", q_width + 2 * kv_width, config.hidden);
+    layer.q = rows_of(all, 0, q_width);
+    layer.k = rows_of(all, q_width, kv_width);
+    layer.v = rows_of(all, q_width + kv_width, kv_width);
+    layer.q_bias = load.vector(prefix + "attn_qkv.bias", q_width + 2 * kv_width);
+    layer.k_bias = layer.q_bias + q_width;
+    layer.v_bias = layer.k_bias + kv_width;
+    return;
+  }
+  layer.q = load.matrix(prefix + "attn_q.weight", q_width, config.hidden);
+  layer.k = load.matrix(prefix + "attn_k.weight", kv_width, config.hidden);
+  layer.v = load.matrix(prefix + "attn_v.weight", kv_width, config.hidden);
   if (config.arch->qkv_bias) {
-    layer.q_bias = load.vector(name("attn_q.bias"), q_width);
-    layer.k_bias = load.vector(name("attn_k.bias"), kv_width);
-    layer.v_bias = load.vector(name("attn_v.bias"), kv_width);
+    layer.q_bias = load.vector(prefix + "attn_q.bias", q_width);
+    layer.k_bias = load.vector(prefix + "attn_k.bias", kv_width);
+    layer.v_bias = load.vector(prefix + "attn_v.bias", kv_width);
   }
-  if (config.arch->qk_norm) {
-    layer.q_norm = load.vector(name("attn_q_norm.weight"), config.head_dim);
-    layer.k_norm = load.vector(name("attn_k_norm.weight"), config.head_dim);
+}
+
+LayerWeights load_layer(Loader& load, const ModelConfig& config, size_t index) {
+  const Arch& arch = *config.arch;
+  const std::string prefix = fmt::format("blk.{}.", index);
+  LayerWeights layer;
+  layer.attention_norm = load_norm(load, config, prefix + "attn_norm");
+  load_qkv(load, config, prefix, layer);
+  layer.o = load.matrix(prefix + "attn_output.weight", config.hidden, config.heads * config.head_dim);
+  if (arch.qk_norm) {
+    layer.q_norm = load.vector(prefix + "attn_q_norm.weight", config.head_dim);
+    layer.k_norm = load.vector(prefix + "attn_k_norm.weight", config.head_dim);
   }
-  layer.feed_forward_norm = load.vector(name("ffn_norm.weight"), config.hidden);
-  layer.gate = load.matrix(name("ffn_gate.weight"), config.feed_forward, config.hidden);
-  layer.up = load.matrix(name("ffn_up.weight"), config.feed_forward, config.hidden);
-  layer.down = load.matrix(name("ffn_down.weight"), config.hidden, config.feed_forward);
-  if (config.arch->sandwich_norms) {
-    layer.post_attention_norm = load.vector(name("post_attention_norm.weight"), config.hidden);
-    layer.post_feed_forward_norm = load.vector(name("post_ffw_norm.weight"), config.hidden);
+  layer.feed_forward_norm = load_norm(load, config, prefix + "ffn_norm");
+  if (arch.gated) layer.gate = load.matrix(prefix + "ffn_gate.weight", config.feed_forward, config.hidden);
+  layer.up = load.matrix(prefix + "ffn_up.weight", config.feed_forward, config.hidden);
+  layer.down = load.matrix(prefix + "ffn_down.weight", config.hidden, config.feed_forward);
+  if (arch.output_bias) {
+    layer.o_bias = load.vector(prefix + "attn_output.bias", config.hidden);
+    layer.up_bias = load.vector(prefix + "ffn_up.bias", config.feed_forward);
+    layer.down_bias = load.vector(prefix + "ffn_down.bias", config.hidden);
+  }
+  if (arch.sandwich_norms) {
+    layer.post_attention_norm = load.vector(prefix + "post_attention_norm.weight", config.hidden);
+    layer.post_feed_forward_norm = load.vector(prefix + "post_ffw_norm.weight", config.hidden);
   }
   return layer;
 }
@@ -89,7 +113,9 @@ Weights load_weights(const Gguf& file, const ModelConfig& config, Backend& backe
   weights.embedding = load.matrix("token_embd.weight", config.vocab, config.hidden);
   weights.output =
       file.has_tensor("output.weight") ? load.matrix("output.weight", config.vocab, config.hidden) : weights.embedding;
-  weights.output_norm = load.vector("output_norm.weight", config.hidden);
+  weights.output_norm = load_norm(load, config, "output_norm");
+  if (config.arch->learned_positions)
+    weights.positions = load.matrix("position_embd.weight", config.context_length, config.hidden);
   for (size_t index = 0; index < config.layers; ++index) weights.layers.push_back(load_layer(load, config, index));
   return weights;
 }

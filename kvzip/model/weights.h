@@ -15,25 +15,36 @@ enum class WeightMode : uint8_t {
   f32,     ///< all dequantised
 };
 
+/// Vectors `[hidden]`; `bias` is null where norms have none.
+struct NormWeights {
+  const float* weight = nullptr;
+  const float* bias = nullptr;
+};
+
 /// Matrices are `[out, in]`; vectors are f32. Null where the family has none.
 struct LayerWeights {
-  const float* attention_norm = nullptr;  ///< `[hidden]`
-  ConstView q, k, v, o;
+  NormWeights attention_norm;
+  ConstView q, k, v, o;  ///< k and v of a KV layer that several layers share: those of the first one
   const float* q_bias = nullptr;
   const float* k_bias = nullptr;
   const float* v_bias = nullptr;
+  const float* o_bias = nullptr;
   const float* q_norm = nullptr;  ///< `[head_dim]`
   const float* k_norm = nullptr;
   const float* post_attention_norm = nullptr;
-  const float* feed_forward_norm = nullptr;
+  NormWeights feed_forward_norm;
   ConstView gate, up, down;
+  const float* up_bias = nullptr;
+  const float* down_bias = nullptr;
   const float* post_feed_forward_norm = nullptr;
 };
 
 struct Weights {
   ConstView embedding;  ///< `[vocab, hidden]`
   ConstView output;     ///< `[vocab, hidden]`; the embedding again where they are tied
-  const float* output_norm = nullptr;
+  ConstView positions;  ///< `[context_length, hidden]`, where positions are learned
+  NormWeights output_norm;
+  const float* shared_kv_norm = nullptr;  ///< `[hidden]`, of the input of all keys and values that aren't own ones
   std::vector<LayerWeights> layers;
   std::vector<Buffer> owned;
   size_t bytes = 0;  ///< of all matrices and vectors as held

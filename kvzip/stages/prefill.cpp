@@ -59,7 +59,6 @@ Reading prefill_ids(const Model& model, std::vector<TokenId> system, std::vector
 
 std::span<const float> run_batches(Forward& forward, std::span<const TokenId> tokens, size_t batch_size,
                                    const Batch& each, const std::function<void(size_t)>& progress) {
-  const size_t layers = each.tail->shape().layers();
   std::span<const float> logits;
   for (size_t begin = 0; begin < tokens.size(); begin += batch_size) {
     Batch batch = each;
@@ -67,7 +66,7 @@ std::span<const float> run_batches(Forward& forward, std::span<const TokenId> to
     const bool last = begin + batch.tokens.size() == tokens.size();
     if (!last) batch.logits = Logits::none;
     if (progress) {
-      batch.on_layer = [&](size_t done) { progress(begin + batch.tokens.size() * done / layers); };
+      batch.on_layer = [&](size_t done, size_t layers) { progress(begin + batch.tokens.size() * done / layers); };
     }
     logits = forward.run(batch);
   }

@@ -17,6 +17,13 @@ std::string_view strip(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kSpaces) - first + 1);
 }
 
+/// What the template begins with. The plain one begins with a token that many vocabularies don't have; to those it
+/// would be text.
+std::string_view known_prefix(const Model& model) {
+  const ChatTemplate& chat = model.chat_template();
+  return chat.name == "plain" && !model.tokenizer().find(chat.prefix) ? std::string_view{} : chat.prefix;
+}
+
 std::vector<TokenId> turn(const Model& model, std::string_view opening, std::string_view question) {
   const std::string_view words = strip(question);
   if (words.empty()) throw Error(ErrorCode::usage, "question: expected some text, found none");
@@ -29,7 +36,7 @@ std::vector<TokenId> turn(const Model& model, std::string_view opening, std::str
 }  // namespace
 
 std::vector<TokenId> system_ids(const Model& model) {
-  return model.tokenizer().encode(std::string(model.chat_template().prefix) + std::string(kTask));
+  return model.tokenizer().encode(std::string(known_prefix(model)) + std::string(kTask));
 }
 
 std::vector<TokenId> postfix_ids(const Model& model) { return model.tokenizer().encode(model.chat_template().postfix); }

@@ -1,7 +1,10 @@
 #include "kvzip/stages/reconstruct.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
+#include "kvzip/base/error.h"
 #include "kvzip/stages/prompt.h"
 
 namespace kvzip {
@@ -13,6 +16,16 @@ constexpr std::string_view kRepeatNext = "\n\nRepeat the part of the previous co
 constexpr size_t kQuoted = 8;
 
 }  // namespace
+
+size_t fitting_chunk(const Model& model, size_t read_tokens, size_t chunk) {
+  if (!model.config().arch->learned_positions) return chunk;
+  const size_t positions = model.config().context_length;
+  const size_t taken = read_tokens + model.tokenizer().encode(kRepeatNext).size() + kQuoted + postfix_ids(model).size();
+  if (taken < positions) return std::min(chunk, positions - taken);
+  throw Error(ErrorCode::input, fmt::format("document: expected room for its repetition in the {} positions that the "
+                                            "model has learned, found {} tokens",
+                                            positions, read_tokens));
+}
 
 std::vector<RepeatInput> repeat_inputs(const Model& model, std::span<const TokenId> document, size_t chunk) {
   const std::vector<TokenId> postfix = postfix_ids(model);

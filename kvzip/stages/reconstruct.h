@@ -18,6 +18,10 @@ struct RepeatInput {
   std::vector<TokenId> ids;  ///< instruction, end of the user's turn, and the chunk itself
 };
 
+/// The largest chunk of at most `chunk` tokens whose repetition finds positions after `read_tokens`: less than `chunk`
+/// only in models that learned each position. Throws Error{input} where not even one token does.
+size_t fitting_chunk(const Model& model, size_t read_tokens, size_t chunk);
+
 /// One input per chunk of `chunk` tokens; those after the first quote the last tokens of the chunk before.
 std::vector<RepeatInput> repeat_inputs(const Model& model, std::span<const TokenId> document,
                                        size_t chunk = kRepeatChunk);

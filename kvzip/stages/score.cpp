@@ -23,8 +23,9 @@ class ChunkScores {
     backend_->upload(log_.view().data, lowest.data(), lowest.size() * sizeof(float));
   }
 
-  const ScoreRequest* request(size_t layer) {
-    const auto found = std::find(layers_.begin(), layers_.end(), layer);
+  /// Asked for by every layer that uses the KV layer: their scores' maximum remains.
+  const ScoreRequest* request(size_t kv_layer) {
+    const auto found = std::find(layers_.begin(), layers_.end(), kv_layer);
     if (found == layers_.end()) return nullptr;
     request_.log_score = rows_of(log_.view(), static_cast<size_t>(found - layers_.begin()) * heads_, heads_);
     return &request_;
@@ -53,7 +54,8 @@ class ChunkScores {
 }  // namespace
 
 Scores score(const Model& model, const Reading& reading, const ScoreOptions& options) {
-  return score(model, reading, repeat_inputs(model, reading.document, options.chunk), options);
+  const size_t chunk = fitting_chunk(model, reading.tail.end_position(), options.chunk);
+  return score(model, reading, repeat_inputs(model, reading.document, chunk), options);
 }
 
 Scores score(const Model& model, const Reading& reading, const std::vector<RepeatInput>& inputs,
@@ -69,8 +71,9 @@ Scores score(const Model& model, const Reading& reading, const std::vector<Repea
     Tail repeated(model.backend(), shape, reading.tail.end_position());
     repeated.reserve(input.ids.size(), options.batch);
     ChunkScores chunk(model, shape, input, reading.system.size());
-    const Batch each{
-        .tail = &repeated, .past = past_of(reading.tail), .score = [&](size_t layer) { return chunk.request(layer); }};
+    const Batch each{.tail = &repeated, .past = past_of(reading.tail), .score = [&](size_t kv_layer) {
+                       return chunk.request(kv_layer);
+                     }};
     run_batches(forward, input.ids, options.batch, each, [&](size_t tokens) {
       report(options.progress, {"scoring", done + tokens, total});
     });

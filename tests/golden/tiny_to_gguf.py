@@ -1,6 +1,7 @@
 """Writes a tiny Hugging Face model of the golden data as GGUF: tiny_to_gguf.py FOLDER OUT.gguf
 
-Follows the GGUF conventions of the families: llama's q and k rows are permuted for adjacent RoPE pairs, Gemma's norms hold 1 + weight.
+Follows the GGUF conventions of the families: llama's q and k rows are permuted for adjacent RoPE pairs, Gemma's norms hold 1 + weight, GPT-2's
+matrices are transposed.
 The vocabulary is a stand-in: the golden data is in token ids.
 """
 import json
@@ -18,6 +19,11 @@ NAMES = {
     "mlp.down_proj": "ffn_down", "input_layernorm": "attn_norm",
 }
 
+GPT2_NAMES = {
+    "wte": "token_embd", "wpe": "position_embd", "ln_f": "output_norm", "attn.c_attn": "attn_qkv", "attn.c_proj": "attn_output", "ln_1": "attn_norm",
+    "ln_2": "ffn_norm", "mlp.c_fc": "ffn_up", "mlp.c_proj": "ffn_down",
+}
+
 
 def read_safetensors(path):
     data = path.read_bytes()
@@ -29,7 +35,17 @@ def read_safetensors(path):
         yield name, np.frombuffer(data[begin:end], dtype=np.float32).reshape(entry["shape"])
 
 
+def gpt2_gguf_name(name):
+    part, kind = name.removeprefix("transformer.").rsplit(".", 1)
+    if not part.startswith("h."):
+        return f"{GPT2_NAMES[part]}.{kind}"
+    _, layer, part = part.split(".", 2)
+    return f"blk.{layer}.{GPT2_NAMES[part]}.{kind}"
+
+
 def gguf_name(name, family):
+    if family == "gpt2":
+        return gpt2_gguf_name(name)
     fixed = {"lm_head.weight": "output.weight", "model.embed_tokens.weight": "token_embd.weight", "model.norm.weight": "output_norm.weight"}
     if name in fixed:
         return fixed[name]
@@ -74,18 +90,23 @@ def add_vocabulary(writer, size):
     writer.add_token_types(kinds)
 
 
-def main(folder, out):
-    config = json.loads((folder / "config.json").read_text())
-    family = {"llama": "llama", "mistral": "llama", "qwen2": "qwen2", "qwen3": "qwen3", "gemma3_text": "gemma3"}[config["model_type"]]
-    heads, kv_heads = config["num_attention_heads"], config["num_key_value_heads"]
-    head_dim = config.get("head_dim") or config["hidden_size"] // heads
-    writer = GGUFWriter(out, family)
+def add_gpt2_config(writer, config):
+    writer.add_context_length(config["n_positions"])
+    writer.add_embedding_length(config["n_embd"])
+    writer.add_block_count(config["n_layer"])
+    writer.add_feed_forward_length(config["n_inner"] or 4 * config["n_embd"])
+    writer.add_head_count(config["n_head"])
+    writer.add_layer_norm_eps(config["layer_norm_epsilon"])
+
+
+def add_config(writer, family, config):
     writer.add_context_length(config["max_position_embeddings"])
     writer.add_embedding_length(config["hidden_size"])
     writer.add_block_count(config["num_hidden_layers"])
     writer.add_feed_forward_length(config["intermediate_size"])
-    writer.add_head_count(heads)
-    writer.add_head_count_kv(kv_heads)
+    writer.add_head_count(config["num_attention_heads"])
+    writer.add_head_count_kv(config["num_key_value_heads"])
+    head_dim = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
     writer.add_key_length(head_dim)
     writer.add_value_length(head_dim)
     writer.add_rope_freq_base(config["rope_theta"])
@@ -104,15 +125,32 @@ def main(folder, out):
     if family == "gemma3":
         writer.add_uint32("gemma3.attention.sliding_window", config["sliding_window"])
         writer.add_uint32("gemma3.attention.sliding_window_pattern", config["sliding_window_pattern"])
+
+
+def converted(name, tensor, family, config):
+    if family == "llama" and ".q_proj." in name:
+        return permute(tensor, config["num_attention_heads"])
+    if family == "llama" and ".k_proj." in name:
+        return permute(tensor, config["num_key_value_heads"])
+    if family == "gemma3" and "norm" in name:
+        return tensor + np.float32(1)
+    if family == "gpt2" and ".c_" in name:
+        return tensor.T
+    return tensor
+
+
+def main(folder, out):
+    config = json.loads((folder / "config.json").read_text())
+    families = {"llama": "llama", "mistral": "llama", "qwen2": "qwen2", "qwen3": "qwen3", "gemma3_text": "gemma3", "gpt2": "gpt2"}
+    family = families[config["model_type"]]
+    writer = GGUFWriter(out, family)
+    if family == "gpt2":
+        add_gpt2_config(writer, config)
+    else:
+        add_config(writer, family, config)
     add_vocabulary(writer, config["vocab_size"])
     for name, tensor in read_safetensors(folder / "model.safetensors"):
-        if family == "llama" and ".q_proj." in name:
-            tensor = permute(tensor, heads)
-        if family == "llama" and ".k_proj." in name:
-            tensor = permute(tensor, kv_heads)
-        if family == "gemma3" and "norm" in name:
-            tensor = tensor + np.float32(1)
-        writer.add_tensor(gguf_name(name, family), np.ascontiguousarray(tensor))
+        writer.add_tensor(gguf_name(name, family), np.ascontiguousarray(converted(name, tensor, family, config)))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

@@ -1,0 +1,88 @@
+// The attention part of a layer: queries, keys and values from its input, and back into the residual stream.
+#include <array>
+
+#include "kvzip/model/forward.h"
+
+namespace kvzip {
+
+// Queries of the last `in` rows; keys and values too, where the layer has its own.
+void Forward::project(size_t index, size_t in) {
+  Backend& backend = model_->backend();
+  const ModelConfig& config = model_->config();
+  const LayerWeights& weights = model_->weights().layers[index];
+  const bool own_kv = index < config.own_kv_layers;
+  const View normed = normed_.view(in), q = last(q_, in), k = k_.view(in), v = v_.view(in);
+
+  norm(last(x_, in), weights.attention_norm, normed);
+  const std::array parts{LinearPart{weights.q, weights.q_bias, q, false},
+                         LinearPart{weights.k, weights.k_bias, k, false},
+                         LinearPart{weights.v, weights.v_bias, v, false}};
+  backend.linear(normed, std::span(parts).first(own_kv ? 3 : 1));
+  if (config.arch->qk_norm) {
+    const auto by_head = [&](const View& view) {
+      return View{view.data, view.dtype, view.rows * view.cols / config.head_dim, config.head_dim,
+                  row_bytes(view.dtype, config.head_dim)};
+    };
+    backend.rms_norm(by_head(q), weights.q_norm, config.norm_eps, by_head(q));
+    if (own_kv) backend.rms_norm(by_head(k), weights.k_norm, config.norm_eps, by_head(k));
+  }
+  rotate(q, index);
+  if (own_kv) rotate(k, index);
+}
+
+// Keys and values of all layers that have none of their own, from what left the layers that do.
+void Forward::append_shared_kv(Tail& tail) {
+  Backend& backend = model_->backend();
+  const ModelConfig& config = model_->config();
+  if (config.own_kv_layers == config.layers) return;
+  const View normed = normed_.view(rows_), k = k_.view(rows_), v = v_.view(rows_);
+  backend.rms_norm(x_.view(rows_), model_->weights().shared_kv_norm, config.norm_eps, normed);
+  for (size_t index = config.own_kv_layers; index < config.layers; index += config.kv_group) {
+    const LayerWeights& weights = model_->weights().layers[index];
+    backend.linear(normed, std::array{LinearPart{weights.k, weights.k_bias, k, false},
+                                      LinearPart{weights.v, weights.v_bias, v, false}});
+    rotate(k, index);
+    tail.append(config.kv_layer(index), k, v);
+  }
+}
+
+void Forward::rotate(const View& x, size_t layer) {
+  const ModelConfig& config = model_->config();
+  if (config.arch->learned_positions) return;
+  const Tensor& angles = config.windows[layer] == 0 ? cos_sin_ : local_cos_sin_;
+  model_->backend().rope(x, config.head_dim, last(angles, x.rows), config.arch->rope);
+}
+
+void Forward::attend(const Batch& batch, size_t index, size_t in, size_t out) {
+  Backend& backend = model_->backend();
+  const ModelConfig& config = model_->config();
+  const LayerWeights& weights = model_->weights().layers[index];
+  const size_t kv_layer = config.kv_layer(index);
+  const ScoreRequest* score = batch.score ? batch.score(kv_layer) : nullptr;
+  if (out == 0 && score == nullptr) return;
+  const size_t queries = score != nullptr ? in : out;  // scoring needs every query of the batch
+  segments_.clear();
+  if (batch.past) batch.past(kv_layer, segments_);
+  segments_.push_back(batch.tail->segment(kv_layer));
+  backend.attend({.q = last(q_, queries),
+                  .first_position = first_position_ + rows_ - queries,
+                  .kv_heads = config.kv_heads,
+                  .head_dim = config.head_dim,
+                  .scale = config.attention_scale,
+                  .window = config.windows[index],
+                  .segments = segments_,
+                  .out = last(attended_, queries),
+                  .score = score});
+  if (out == 0) return;
+  const ConstView attended = last(attended_, out);
+  const View x = last(x_, out), normed = normed_.view(out);
+  if (weights.post_attention_norm == nullptr) {
+    backend.linear(attended, std::array{LinearPart{weights.o, weights.o_bias, x, true}});
+  } else {
+    backend.linear(attended, std::array{LinearPart{weights.o, weights.o_bias, normed, false}});
+    backend.rms_norm(normed, weights.post_attention_norm, config.norm_eps, normed);
+    backend.add(x, normed);
+  }
+}
+
+}  // namespace kvzip
