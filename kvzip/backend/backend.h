@@ -1,8 +1,8 @@
 // The operations that a model needs from a device, and nothing else. Views name the device's memory. One Backend serves
 // one thread at a time; its operations use all cores (or the whole device) by themselves.
 //
-// Shapes are `[rows, cols]`; activations are f32 on the CPU. `tokens` is the number of rows of a batch, token i of a
-// batch that starts at position p has position p + i.
+// Shapes are `[rows, cols]`. Activations are f32 or the backend's activation_type(), where no other type is named.
+// `tokens` is the number of rows of a batch, token i of a batch that starts at position p has position p + i.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,7 @@ namespace kvzip {
 struct LinearPart {
   ConstView weight;             ///< `[out, in]`, any DType
   const float* bias = nullptr;  ///< `[out]` device memory, or null
-  View out;                     ///< `[tokens, out]` f32
+  View out;                     ///< `[tokens, out]` activations
   bool accumulate = false;      ///< add to what `out` holds: the residual stream
 };
 
@@ -61,14 +61,15 @@ struct ScoreRequest {
 };
 
 struct AttendArgs {
-  ConstView q;  ///< `[tokens, heads * head_dim]` f32, rotated; query head h belongs to KV head h / (heads / kv_heads)
+  ConstView
+      q;  ///< `[tokens, heads * head_dim]` activations, rotated; query head h belongs to KV head h / (heads / kv_heads)
   size_t first_position = 0;  ///< position of q's first row
   size_t kv_heads = 0;
   size_t head_dim = 0;
   float scale = 1;    ///< logits = scale * (q . k)
   size_t window = 0;  ///< keys a query sees in positional segments, its own included; 0 = all
   std::span<const Segment> segments;
-  View out;                             ///< `[tokens, heads * head_dim]` f32
+  View out;                             ///< `[tokens, heads * head_dim]` activations
   const ScoreRequest* score = nullptr;  ///< needs exactly two segments and no window
 };
 
@@ -86,18 +87,27 @@ class Backend : public Memory {
   virtual std::string description() const = 0;
   /// Bytes that can be allocated now without swapping.
   virtual size_t available_memory() const = 0;
+  /// To be said before weights are loaded: the types below may depend on it.
   virtual void set_precision(Precision precision) = 0;
+  /// In what activations are best held (f32, or bf16 where the device computes in it). The residual stream, angles and
+  /// logits are f32 on every device.
+  virtual DType activation_type() const = 0;
+  /// In what a matrix of weights is to be held that a file has as `stored`: linear() and embed() need it so.
+  virtual DType weight_type(DType stored) const = 0;
+  /// Operations may return before they are done, in order with all later ones; this waits for them. Throws what went
+  /// wrong in them.
+  virtual void synchronize() = 0;
 
   /// Copies between host memory and the device's; `bytes` each.
   virtual void upload(void* device, const void* host, size_t bytes) = 0;
   virtual void download(void* host, const void* device, size_t bytes) = 0;
   /// Copies within the device; ranges may overlap.
   virtual void copy(void* to, const void* from, size_t bytes) = 0;
-  /// Makes host memory (of a mapped file that outlives the result) readable by the device. On the CPU: the same
-  /// pointer, an empty Buffer.
+  /// Makes host memory (of a mapped file that outlives the result) readable by the device, as it is. On the CPU: the
+  /// same pointer, an empty Buffer. Elsewhere: a copy that `keep_alive` owns.
   virtual ConstView adopt(const ConstView& host, Buffer& keep_alive) = 0;
-  /// out[i] = f32 values of in, for any DType.
-  virtual void to_f32(const ConstView& in, const View& out) = 0;
+  /// out[i] = values of in, of any DType, in the type of out: f32, f16 or bf16.
+  virtual void convert(const ConstView& in, const View& out) = 0;
 
   /// out[i] = scale * table[ids[i]]; ids are host memory, all below table.rows.
   virtual void embed(std::span<const int32_t> ids, const ConstView& table, float scale, const View& out) = 0;
@@ -106,18 +116,18 @@ class Backend : public Memory {
   /// out = (x - mean(x)) / sqrt(mean((x - mean(x))^2) + eps) * weight + bias, row by row. `weight` and `bias` are
   /// `[cols]` f32. In place if out is x.
   virtual void layer_norm(const ConstView& x, const float* weight, const float* bias, float eps, const View& out) = 0;
-  /// All `parts` from the same input `[tokens, in]` f32.
+  /// All `parts` from the same input `[tokens, in]`.
   virtual void linear(const ConstView& x, std::span<const LinearPart> parts) = 0;
-  /// gate = activation(gate) * up, `[tokens, n]` f32.
+  /// gate = activation(gate) * up, `[tokens, n]`.
   virtual void gated_activation(const View& gate, const ConstView& up, Activation activation) = 0;
-  /// x = activation(x), `[tokens, n]` f32.
+  /// x = activation(x), `[tokens, n]`.
   virtual void activate(const View& x, Activation activation) = 0;
-  /// x += y, `[tokens, n]` f32.
+  /// x += y, `[tokens, n]`.
   virtual void add(const View& x, const ConstView& y) = 0;
   /// Rotates `[tokens, heads * head_dim]` in place. `cos_sin` is `[tokens, 2 * pairs]` f32: the cosines of the first
   /// `pairs` = cos_sin.cols / 2 pairs, then their sines; values beyond 2 * pairs of a head stay as they are.
   virtual void rope(const View& x, size_t head_dim, const ConstView& cos_sin, RopePairing pairing) = 0;
-  /// Writes rows of k and v (`[tokens, kv_heads * head_dim]` f32) to rows at, at + 1, ... of every head, converted to
+  /// Writes rows of k and v (`[tokens, kv_heads * head_dim]`) to rows at, at + 1, ... of every head, converted to
   /// `dtype` (f32, f16, bf16).
   virtual void store_kv(const ConstView& k, const ConstView& v, std::span<const KvRows> heads, DType dtype,
                         size_t at) = 0;
@@ -130,5 +140,12 @@ class Backend : public Memory {
 
 /// The CPU backend. Throws Error{unsupported} on a processor without AVX2 (x86) or NEON (ARM).
 std::unique_ptr<Backend> make_cpu_backend();
+
+/// NVIDIA GPU number `index` of those that CUDA shows. Throws Error{unsupported} where this build, the driver or the
+/// GPU can't, Error{memory} where the GPU has no room left; each says what is missing.
+std::unique_ptr<Backend> make_cuda_backend(size_t index = 0);
+
+/// By name: "cpu", "cuda" (the first GPU) or "cuda:N". Throws Error{usage} for another name.
+std::unique_ptr<Backend> make_backend(std::string_view device);
 
 }  // namespace kvzip

@@ -12,6 +12,7 @@ enum class ErrorCode {
   input,        ///< a file or text that is missing, corrupt or contradictory
   unsupported,  ///< well-formed input of a kind that this version can't handle
   memory,       ///< it would not fit
+  device,       ///< a GPU that failed
   cancelled,    ///< the caller asked to stop
   internal,     ///< a bug of ours, found by check()
 };

@@ -76,6 +76,7 @@ std::function<void()> add_info(CLI::App& command) {
   command.add_option("--tokens", flags->tokens, "Length of the document; 0 = a table of lengths")
       ->check(CLI::Range(size_t{0}, size_t{1} << 30U));
   command.add_option("--template", flags->engine.chat_template, "Chat template, whose system prompt is never dropped");
+  add_device_option(command, flags->engine);
   add_reading_options(command, flags->reading);
   add_output_options(command, flags->output);
   command.footer(

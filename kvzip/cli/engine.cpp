@@ -18,8 +18,8 @@ Engine load_engine(const EngineFlags& flags, ProgressBar& bar) {
     find_template(flags.chat_template);  // an unknown name is said before anything is loaded
   const Stopwatch watch;
   set_thread_count(flags.threads);
+  std::unique_ptr<Backend> backend = make_backend(flags.device);
   const std::string path = find_model(flags.model);
-  std::unique_ptr<Backend> backend = make_cpu_backend();
   const bool exact = flags.weights == "f32";
   if (exact) backend->set_precision(Precision::exact);
   Model model = Model::load(path, *backend, {exact ? WeightMode::f32 : WeightMode::stored, flags.chat_template});

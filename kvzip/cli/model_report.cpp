@@ -82,6 +82,7 @@ std::string to_text(const ModelReport& report, const TableLook& look) {
   facts.add({"context", counted(config.context_length, "token")});
   facts.add({"tokenizer", model.tokenizer().description()});
   facts.add({"template", model.chat_template().name});
+  facts.add({"device", model.backend().description()});
   const size_t global = global_token_bytes(shape);
   facts.add(
       {"KV per token",
@@ -145,6 +146,7 @@ Json to_json(const ModelReport& report) {
           {"context_length", config.context_length},
           {"tokenizer", model.tokenizer().description()},
           {"template", model.chat_template().name},
+          {"device", model.backend().description()},
           {"kv_type", dtype_name(report.kv_type)},
           {"kv_bytes_per_token", shape.token_bytes()},
           {"kv_bytes_per_token_global", global_token_bytes(shape)},

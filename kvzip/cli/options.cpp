@@ -31,6 +31,11 @@ void add_model_option(CLI::App& command, EngineFlags& flags) {
       ->capture_default_str();
 }
 
+void add_device_option(CLI::App& command, EngineFlags& flags) {
+  command.add_option("--device", flags.device, "Where it runs: cpu, cuda (the first NVIDIA GPU) or cuda:N")
+      ->capture_default_str();
+}
+
 void add_engine_options(CLI::App& command, EngineFlags& flags) {
   add_model_option(command, flags);
   command.add_option("--template", flags.chat_template,
@@ -40,6 +45,7 @@ void add_engine_options(CLI::App& command, EngineFlags& flags) {
                   "`f32` dequantises all weights and computes in f32: slow, for exact comparison")
       ->check(CLI::IsMember({"stored", "f32"}))
       ->capture_default_str();
+  add_device_option(command, flags);
   command.add_option("-t,--threads", flags.threads, "Threads (default: one per core)")->check(whole(0, kMostThreads));
 }
 

@@ -18,9 +18,11 @@ struct EngineFlags {
   std::string model = "smollm2";
   std::string chat_template;       ///< empty = by the model
   std::string weights = "stored";  ///< or f32
+  std::string device = "cpu";      ///< as make_backend() takes it
   size_t threads = 0;              ///< 0 = one per core
 };
 void add_model_option(CLI::App& command, EngineFlags& flags);
+void add_device_option(CLI::App& command, EngineFlags& flags);
 void add_engine_options(CLI::App& command, EngineFlags& flags);
 
 /// How a document is read.

@@ -128,17 +128,18 @@ void Forward::prepare() {
 void Forward::ensure(size_t rows) {
   if (rows <= capacity_) return;
   const ModelConfig& config = model_->config();
-  const auto matrix = [&](size_t cols) { return Tensor(model_->backend(), DType::f32, rows, cols); };
-  x_ = matrix(config.hidden);
-  normed_ = matrix(config.hidden);
-  q_ = matrix(config.heads * config.head_dim);
-  k_ = matrix(config.kv_heads * config.head_dim);
-  v_ = matrix(config.kv_heads * config.head_dim);
-  attended_ = matrix(config.heads * config.head_dim);
-  gate_ = matrix(config.feed_forward);
-  if (config.arch->gated) up_ = matrix(config.feed_forward);
-  if (!rope_.frequencies.empty()) cos_sin_ = matrix(config.rope.dims);
-  if (!local_rope_.frequencies.empty()) local_cos_sin_ = matrix(config.local_rope.dims);
+  const DType activations = model_->backend().activation_type();
+  const auto matrix = [&](DType type, size_t cols) { return Tensor(model_->backend(), type, rows, cols); };
+  x_ = matrix(DType::f32, config.hidden);
+  normed_ = matrix(activations, config.hidden);
+  q_ = matrix(activations, config.heads * config.head_dim);
+  k_ = matrix(activations, config.kv_heads * config.head_dim);
+  v_ = matrix(activations, config.kv_heads * config.head_dim);
+  attended_ = matrix(activations, config.heads * config.head_dim);
+  gate_ = matrix(activations, config.feed_forward);
+  if (config.arch->gated) up_ = matrix(activations, config.feed_forward);
+  if (!rope_.frequencies.empty()) cos_sin_ = matrix(DType::f32, config.rope.dims);
+  if (!local_rope_.frequencies.empty()) local_cos_sin_ = matrix(DType::f32, config.local_rope.dims);
   capacity_ = rows;
 }
 

@@ -12,9 +12,12 @@ class Loader {
   Loader(const Gguf& file, Backend& backend, WeightMode mode, Weights& weights)
       : file_(&file), backend_(&backend), mode_(mode), weights_(&weights) {}
 
-  ConstView matrix(const std::string& name, size_t out, size_t in) { return place(expect(name, out, in), mode_); }
+  ConstView matrix(const std::string& name, size_t out, size_t in) {
+    const ConstView host = expect(name, out, in);
+    return place(host, mode_ == WeightMode::f32 ? DType::f32 : backend_->weight_type(host.dtype));
+  }
   const float* vector(const std::string& name, size_t values) {
-    return static_cast<const float*>(place(expect(name, 1, values), WeightMode::f32).data);
+    return static_cast<const float*>(place(expect(name, 1, values), DType::f32).data);
   }
 
  private:
@@ -29,14 +32,14 @@ class Loader {
     return {tensor.data.data(), tensor.dtype, out, in, row_bytes(tensor.dtype, in)};
   }
 
-  ConstView place(const ConstView& host, WeightMode mode) {
+  ConstView place(const ConstView& host, DType held) {
     Buffer adopted;
     ConstView device = backend_->adopt(host, adopted);
-    if (mode == WeightMode::f32 && host.dtype != DType::f32) {
-      const size_t stride = row_bytes(DType::f32, host.cols);
+    if (held != host.dtype) {
+      const size_t stride = row_bytes(held, host.cols);
       Buffer converted(*backend_, host.rows * stride);
-      const View view{converted.data(), DType::f32, host.rows, host.cols, stride};
-      backend_->to_f32(device, view);
+      const View view{converted.data(), held, host.rows, host.cols, stride};
+      backend_->convert(device, view);
       device = view;
       adopted = std::move(converted);
     }

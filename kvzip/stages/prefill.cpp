@@ -54,6 +54,7 @@ Reading prefill_ids(const Model& model, std::vector<TokenId> system, std::vector
   run_batches(forward, tokens, options.batch, Batch{.tail = &reading.tail}, [&](size_t done) {
     report(options.progress, {"prefill", done, tokens.size()});
   });
+  model.backend().synchronize();  // so that whoever times it times all of it
   return reading;
 }
 

@@ -40,9 +40,11 @@ ConstView CpuBackend::adopt(const ConstView& host, Buffer& keep_alive) {
   return host;
 }
 
-void CpuBackend::to_f32(const ConstView& in, const View& out) {
-  check(is_f32(out, in.rows, in.cols), "to_f32: out is f32 of the shape of in");
-  to_f32_cpu(in, out);
+void CpuBackend::convert(const ConstView& in, const View& out) {
+  check(out.rows == in.rows && out.cols == in.cols, "convert: out is of the shape of in");
+  check(out.dtype == DType::f32 || out.dtype == DType::f16 || out.dtype == DType::bf16,
+        "convert: out is f32, f16 or bf16");
+  convert_cpu(in, out);
 }
 
 void CpuBackend::embed(std::span<const int32_t> ids, const ConstView& table, float scale, const View& out) {

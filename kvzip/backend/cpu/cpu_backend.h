@@ -19,12 +19,15 @@ class CpuBackend final : public Backend {
   std::string description() const override;
   size_t available_memory() const override;
   void set_precision(Precision precision) override { precision_ = precision; }
+  DType activation_type() const override { return DType::f32; }
+  DType weight_type(DType stored) const override { return stored; }
+  void synchronize() override {}
 
   void upload(void* device, const void* host, size_t bytes) override { copy(device, host, bytes); }
   void download(void* host, const void* device, size_t bytes) override { copy(host, device, bytes); }
   void copy(void* to, const void* from, size_t bytes) override;
   ConstView adopt(const ConstView& host, Buffer& keep_alive) override;
-  void to_f32(const ConstView& in, const View& out) override;
+  void convert(const ConstView& in, const View& out) override;
 
   void embed(std::span<const int32_t> ids, const ConstView& table, float scale, const View& out) override;
   void rms_norm(const ConstView& x, const float* weight, float eps, const View& out) override;

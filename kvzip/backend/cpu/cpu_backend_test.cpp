@@ -89,7 +89,7 @@ TEST(CpuBackendTest, ContradictingShapesAreInternalErrors) {
   const std::array<int32_t, 1> bad_id = {9};
   const std::array<KvRows, 3> heads{};
   const LinearPart part{view(2, 8), nullptr, view(3, 3), false};
-  EXPECT_THROW(backend->to_f32(view(2, 2), view(2, 3)), Error);
+  EXPECT_THROW(backend->convert(view(2, 2), view(2, 3)), Error);
   EXPECT_THROW(backend->embed(bad_id, view(9, 4), 1, view(1, 4)), Error);
   EXPECT_THROW(backend->rms_norm(view(2, 4), values.data(), 0, view(2, 5)), Error);
   EXPECT_THROW(backend->layer_norm(view(2, 4), values.data(), values.data(), 0, view(3, 4)), Error);

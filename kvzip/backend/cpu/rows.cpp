@@ -1,6 +1,7 @@
 #include "kvzip/backend/cpu/rows.h"
 
 #include <cstring>
+#include <vector>
 
 #include "kvzip/backend/cpu/convert.h"
 #include "kvzip/backend/cpu/elementwise.h"
@@ -8,10 +9,14 @@
 
 namespace kvzip {
 
-void to_f32_cpu(const ConstView& in, const View& out) {
+void convert_cpu(const ConstView& in, const View& out) {
   parallel_ranges(in.rows, row_grain(in.cols), [&](size_t begin, size_t end) {
+    std::vector<float> values(out.dtype == DType::f32 ? 0 : in.cols);
     for (size_t row = begin; row < end; ++row) {
-      convert_to_f32(in.dtype, rows_of(in, row, 1).data, f32_row(out, row), in.cols);
+      const View to = rows_of(out, row, 1);
+      float* const decoded = out.dtype == DType::f32 ? static_cast<float*>(to.data) : values.data();
+      convert_to_f32(in.dtype, rows_of(in, row, 1).data, decoded, in.cols);
+      if (out.dtype != DType::f32) convert_from_f32(decoded, out.dtype, to.data, in.cols);
     }
   });
 }

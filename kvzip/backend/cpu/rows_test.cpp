@@ -21,14 +21,14 @@ class RowsTest : public testing::Test {
   Random random_{31};
 };
 
-TEST_F(RowsTest, EmbedAndToF32DecodeAnyType) {
+TEST_F(RowsTest, EmbedAndConvertDecodeAnyType) {
   for (size_t type = 0; type < kDTypeCount; ++type) {
     const auto dtype = static_cast<DType>(type);
     set_thread_count(random_.between(1, 3));
     const size_t cols = dtype_info(dtype).block_values * random_.between(1, 4);
     const TestWeight table(dtype, 37, cols, 1, random_);
     TestMatrix whole(table.rows, cols, 2, random_);
-    backend_->to_f32(table.view(), whole.view());
+    backend_->convert(table.view(), whole.view());
     std::vector<int32_t> ids(random_.between(1, 300));
     for (int32_t& id : ids) id = static_cast<int32_t>(random_.between(0, table.rows - 1));
     TestMatrix out(ids.size(), cols, 3, random_);

@@ -1,0 +1,11 @@
+// Stands in for backend/cuda in a build without CUDA.
+#include "kvzip/backend/backend.h"
+#include "kvzip/base/error.h"
+
+namespace kvzip {
+
+std::unique_ptr<Backend> make_cuda_backend(size_t) {
+  throw Error(ErrorCode::unsupported, "device cuda: this program was built without CUDA (no nvcc was found)");
+}
+
+}  // namespace kvzip
