@@ -56,7 +56,8 @@ TEST_P(GoldenTiny, MatchesInF32) {
   expect_close(gguf, folder, true);
 }
 
-INSTANTIATE_TEST_SUITE_P(Families, GoldenTiny, testing::Values("llama", "mistral", "qwen2", "qwen3", "gemma3", "gpt2", "gpt2_scored"),
+INSTANTIATE_TEST_SUITE_P(Families, GoldenTiny,
+                         testing::Values("llama", "mistral", "qwen2", "qwen3", "gemma3", "gpt2", "gpt2_scored"),
                          [](const auto& family) { return std::string(family.param); });
 
 }  // namespace
