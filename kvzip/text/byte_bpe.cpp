@@ -10,7 +10,9 @@
 namespace kvzip {
 
 ByteBpe::ByteBpe(Vocabulary vocabulary)
-    : VocabularyTokenizer(vocabulary, false), pre_tokenizer_(vocabulary.pre), merges_(vocabulary.merges.size()) {
+    : VocabularyTokenizer(std::move(vocabulary.tokens), std::move(vocabulary.kinds), {}),
+      pre_tokenizer_(vocabulary.pre),
+      merges_(vocabulary.merges.size()) {
   for (size_t byte = 0; byte < byte_tokens_.size(); ++byte) {
     byte_tokens_[byte] = find(byte_spelling(static_cast<uint8_t>(byte))).value_or(-1);
   }
@@ -58,7 +60,7 @@ void ByteBpe::add_merges(const std::vector<std::string>& merges) {
   }
 }
 
-void ByteBpe::encode_plain(std::string_view text, bool /*space_before*/, Work& work) const {
+void ByteBpe::encode_plain(std::string_view text, bool /*space_before*/, EncodeWork& work) const {
   while (!text.empty()) {
     const size_t valid = valid_utf8_length(text);
     pre_tokenizer_.split(text.substr(0, valid), [&](std::string_view word) {
@@ -72,12 +74,12 @@ void ByteBpe::encode_plain(std::string_view text, bool /*space_before*/, Work& w
   }
 }
 
-void ByteBpe::append_byte(char byte, Work& work) const {
+void ByteBpe::append_byte(char byte, EncodeWork& work) const {
   const TokenId id = byte_tokens_[static_cast<uint8_t>(byte)];
   if (id >= 0 || unknown() >= 0) work.ids.push_back(id >= 0 ? id : unknown());
 }
 
-void ByteBpe::encode_word(std::string_view word, Work& work) const {
+void ByteBpe::encode_word(std::string_view word, EncodeWork& work) const {
   if (pre_tokenizer_.whole_words_first()) {
     const auto whole = find(spell_bytes(word));
     if (whole && kind(*whole) == TokenKind::normal) return work.ids.push_back(*whole);

@@ -20,9 +20,9 @@ class ByteBpe final : public VocabularyTokenizer {
   std::string description() const override { return "bpe (" + pre_tokenizer_.name() + ")"; }
 
  private:
-  void encode_plain(std::string_view text, bool space_before, Work& work) const override;
-  void encode_word(std::string_view word, Work& work) const;
-  void append_byte(char byte, Work& work) const;
+  void encode_plain(std::string_view text, bool space_before, EncodeWork& work) const override;
+  void encode_word(std::string_view word, EncodeWork& work) const;
+  void append_byte(char byte, EncodeWork& work) const;
   void add_pieces();
   void add_merges(const std::vector<std::string>& merges);
 

@@ -92,10 +92,10 @@ void SymbolList::merge_all(FindMerge find_merge) {
     right.merge = {};
     left.next = right.next;
     if (left.next != Symbol::kNone) symbols_[left.next].previous = at;
-    if (offer(at)) std::push_heap(queue_.begin(), queue_.end(), std::greater<>());
     if (left.previous != Symbol::kNone && offer(left.previous)) {
       std::push_heap(queue_.begin(), queue_.end(), std::greater<>());
     }
+    if (offer(at)) std::push_heap(queue_.begin(), queue_.end(), std::greater<>());
   }
 }
 

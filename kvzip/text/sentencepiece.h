@@ -1,12 +1,10 @@
-// SentencePiece's byte pair encoding (Gemma, Llama 2): characters merge into the token with the highest score; a space
-// is spelled U+2581; characters without a token fall back to bytes. Immutable once made; safe from any number of
-// threads.
+// SentencePiece's byte pair encoding as GGUF files hold it (Gemma, Llama 2). Immutable once made; safe from any number
+// of threads.
 #pragma once
 
-#include <array>
 #include <string>
-#include <vector>
 
+#include "kvzip/text/sentencepiece_bpe.h"
 #include "kvzip/text/vocabulary_tokenizer.h"
 
 namespace kvzip {
@@ -20,20 +18,11 @@ class SentencePiece final : public VocabularyTokenizer {
   std::string description() const override { return "sentencepiece bpe"; }
 
  private:
-  void encode_plain(std::string_view text, bool space_before, Work& work) const override;
-  void encode_word(std::string_view word, bool space_before, Work& work) const;
-  void append_fallback(std::string_view character, std::vector<TokenId>& ids) const;
-  /// The token that merging may make of these characters, and its rank. Merge{} where there is none.
-  Merge token_of(std::string_view spelling) const;
-  size_t word_end(std::string_view text, size_t begin) const;
-
+  void encode_plain(std::string_view text, bool space_before, EncodeWork& work) const override;
   void add_pieces();
-  void add_byte_token(size_t id);
 
-  std::vector<float> scores_;
-  size_t longest_ = 0;                      ///< bytes of the longest token
-  std::array<TokenId, 256> byte_tokens_{};  ///< -1: the vocabulary has none
-  std::array<bool, 256> joins_space_{};     ///< by byte: whether any token has a space right behind it
+  ByteFallback fallback_;
+  SentencePieceBpe bpe_;
 };
 
 }  // namespace kvzip

@@ -23,6 +23,14 @@ struct Utf8Step {
 /// U+10FFFF are invalid.
 Utf8Step utf8_step(std::string_view text);
 
+/// Bytes that a character has whose first byte this is; 1 for bytes that start none. For text that is known to be
+/// UTF-8.
+inline size_t utf8_length_by_first_byte(char first) {
+  const auto byte = static_cast<unsigned char>(first);
+  if (byte < 0xC0) return 1;
+  return byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4;
+}
+
 /// Bytes of the longest valid start of `text`.
 size_t valid_utf8_length(std::string_view text);
 

@@ -27,15 +27,19 @@ class WordCache {
     if (word.size() > kLongestWord) return encode_word();
     Slot& slot = slots_[std::hash<std::string_view>{}(word) & (slots_.size() - 1)];
     const size_t begin = out.size();
-    if (slot.word == word && !word.empty()) {
+    if (slot.generation == generation_ && slot.word == word) {
       out.resize(begin + slot.count);
       std::copy_n(out.begin() + static_cast<std::ptrdiff_t>(slot.begin), slot.count,
                   out.begin() + static_cast<std::ptrdiff_t>(begin));
       return;
     }
     encode_word();
-    slot = {.word = word, .begin = begin, .count = out.size() - begin};
+    slot = {
+        .word = word, .begin = begin, .count = static_cast<uint32_t>(out.size() - begin), .generation = generation_};
   }
+
+  /// Forgets all words: the output no longer holds their ids.
+  void clear() { ++generation_; }
 
  private:
   static constexpr size_t kLongestWord = 64;
@@ -44,8 +48,10 @@ class WordCache {
   struct Slot {
     std::string_view word;
     size_t begin = 0;
-    size_t count = 0;
+    uint32_t count = 0;
+    uint32_t generation = 0;  ///< 0: free
   };
+  uint32_t generation_ = 1;
   std::vector<Slot> slots_;
 };
 
