@@ -16,6 +16,7 @@ std::function<void()> add_ask(CLI::App& command);
 std::function<void()> add_chat(CLI::App& command);
 std::function<void()> add_scores(CLI::App& command);
 std::function<void()> add_tokenize(CLI::App& command);
+std::function<void()> add_tokenizer(CLI::App& command);
 std::function<void()> add_info(CLI::App& command);
 std::function<void()> add_generate(CLI::App& command);
 std::function<void()> add_bench(CLI::App& command);

@@ -11,7 +11,8 @@ namespace {
 constexpr size_t kMostThreads = 1024;
 constexpr size_t kMostTokens = size_t{1} << 30U;
 
-/// Whole numbers from `least` to `most`; CLI11 by itself turns -1 into a huge unsigned number.
+}  // namespace
+
 CLI::Validator whole(size_t least, size_t most) {
   return {[=](std::string& text) -> std::string {
             size_t value = 0;
@@ -24,7 +25,9 @@ CLI::Validator whole(size_t least, size_t most) {
           "N"};
 }
 
-}  // namespace
+void add_threads_option(CLI::App& command, size_t& threads) {
+  command.add_option("-t,--threads", threads, "Threads (default: one per core)")->check(whole(0, kMostThreads));
+}
 
 void add_model_option(CLI::App& command, EngineFlags& flags) {
   command.add_option("-m,--model", flags.model, "Model: a GGUF file or a name that `kvzip info` lists")
@@ -46,7 +49,7 @@ void add_engine_options(CLI::App& command, EngineFlags& flags) {
       ->check(CLI::IsMember({"stored", "f32"}))
       ->capture_default_str();
   add_device_option(command, flags);
-  command.add_option("-t,--threads", flags.threads, "Threads (default: one per core)")->check(whole(0, kMostThreads));
+  add_threads_option(command, flags.threads);
 }
 
 DType ReadingFlags::dtype() const {

@@ -9,9 +9,14 @@
 
 namespace CLI {
 class App;
-}
+class Validator;
+}  // namespace CLI
 
 namespace kvzip::cli {
+
+/// Whole numbers from `least` to `most`; CLI11 by itself turns -1 into a huge unsigned number.
+CLI::Validator whole(size_t least, size_t most);
+void add_threads_option(CLI::App& command, size_t& threads);
 
 /// Which model, and how it computes.
 struct EngineFlags {

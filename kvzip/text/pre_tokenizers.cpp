@@ -135,6 +135,8 @@ class PreTokenizer::Pattern {
   std::unique_ptr<pcre2_match_context, Free> context_;
 };
 
+const std::vector<std::string_view>& pre_tokenizer_patterns(std::string_view name) { return row_of(name).stages; }
+
 PreTokenizer::PreTokenizer(std::string_view name) : name_(name) {
   const Row& row = row_of(name);
   whole_words_first_ = row.whole_words_first;

@@ -10,6 +10,10 @@
 
 namespace kvzip {
 
+/// The regular expressions of the rules of that name, each for the pieces of the one before. Throws Error{unsupported}
+/// where `name` is unknown.
+const std::vector<std::string_view>& pre_tokenizer_patterns(std::string_view name);
+
 class PreTokenizer {
  public:
   /// Throws Error{unsupported} that lists the known names where `name` is none of them.

@@ -1,0 +1,18 @@
+// How texts become words for training. Stateless; safe from any number of threads.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "kvzip/text/train/corpus.h"
+#include "kvzip/text/train/tokenizer_training.h"
+
+namespace kvzip {
+
+/// The rules of pre_tokenizers.h behind --pattern; throws Error{usage} that lists the known names.
+std::string_view bpe_rules(std::string_view pattern);
+
+/// Cuts lines into words as the trained tokenizer will.
+WordSplitter training_splitter(const TokenizerTraining& training);
+
+}  // namespace kvzip

@@ -1,0 +1,140 @@
+// `kvzip tokenizer train` as its users meet it.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "tests/cli_process.h"
+#include "tests/test_paths.h"
+
+namespace kvzip {
+namespace {
+
+using Json = nlohmann::json;
+using Words = std::vector<std::string>;
+
+const std::string kProgram = std::string(KVZIP_BINARY_DIR) + "/bin/kvzip";
+constexpr std::string_view kText =
+    "The lamp was lit. The lamp was out. The keeper lit the lamp again, and the keeper was glad.\n"
+    "Who was the keeper? The keeper was Ada Lind.\n";
+
+class TokenizerTrain : public ::testing::Test {
+ protected:
+  TokenizerTrain() : text_(write("text.txt", kText)), output_(folder_.file("tokenizer.json")) {}
+
+  std::string write(const std::string& name, std::string_view text) const {
+    std::ofstream(folder_.file(name), std::ios::binary) << text;
+    return folder_.file(name);
+  }
+  static std::string read(const std::string& path) {
+    std::ostringstream text;
+    text << std::ifstream(path, std::ios::binary).rdbuf();
+    return text.str();
+  }
+
+  static ProcessResult run(Words words, const std::string& standard_input = "", const std::string& interrupt_at = "") {
+    words.insert(words.begin(), {kProgram, "tokenizer", "train"});
+    return run_process({words, standard_input, {}, interrupt_at});
+  }
+  Words train(const Words& options) const {
+    Words words = {text_, "-o", output_};
+    words.insert(words.end(), options.begin(), options.end());
+    return words;
+  }
+
+  /// Expects one line on stderr that holds `part`, nothing on stdout, and no file.
+  void expect_error(const Words& words, int exit_code, std::string_view part) const {
+    const ProcessResult result = run(words);
+    const std::string what = testing::PrintToString(words) + " said: " + result.err;
+    EXPECT_EQ(result.exit_code, exit_code) << what;
+    EXPECT_EQ(result.err.find("kvzip: "), 0U) << what;
+    EXPECT_EQ(result.err.find('\n'), result.err.size() - 1) << what;
+    EXPECT_NE(result.err.find(part), std::string::npos) << what;
+    EXPECT_EQ(result.out, "") << what;
+    EXPECT_FALSE(std::ifstream(output_).good()) << what;
+  }
+
+  TempFolder folder_;
+  std::string text_;
+  std::string output_;
+};
+
+TEST_F(TokenizerTrain, WritesAVocabulary) {
+  const ProcessResult result = run(train({"--vocab-size", "290", "--special", "<s>", "--special", "[UNK]", "--json"}));
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_NE(result.err.find("290 tokens, 2 of them special"), std::string::npos) << result.err;
+  const Json said = Json::parse(result.out);
+  EXPECT_EQ(said.at("vocab_size"), 290);
+  EXPECT_EQ(said.at("merges"), 32);
+  EXPECT_EQ(said.at("bytes"), kText.size());
+  EXPECT_LT(said.at("tokens").get<size_t>(), kText.size() / 2);
+  const Json file = Json::parse(read(output_));
+  EXPECT_EQ(file.at("model").at("vocab").size(), 290U);
+  EXPECT_EQ(file.at("model").at("vocab").at("[UNK]"), 1);
+  EXPECT_EQ(file.at("added_tokens").at(1).at("content"), "[UNK]");
+  EXPECT_EQ(folder_.entries(), 2U);
+}
+
+TEST_F(TokenizerTrain, FilesAndStandardInputCountAlike) {
+  ASSERT_EQ(run(train({"-q", "--vocab-size", "280"})).exit_code, 0);
+  const std::string one = read(output_);
+  EXPECT_NE(one, "");
+  ASSERT_EQ(run({"-", "-o", output_, "-q", "--vocab-size", "280"}, std::string(kText)).exit_code, 0);
+  EXPECT_EQ(read(output_), one);
+  const size_t line = kText.find('\n') + 1;
+  ASSERT_EQ(run({write("b.txt", kText.substr(line)), write("empty.txt", ""), write("a.txt", kText.substr(0, line)),
+                 "-o", output_, "-q", "--vocab-size", "280", "-t", "1"})
+                .exit_code,
+            0);
+  EXPECT_EQ(read(output_), one);
+}
+
+TEST_F(TokenizerTrain, SaysWhenTheTextHasNoMoreToLearn) {
+  const ProcessResult result = run(train({"--vocab-size", "5000"}));
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_NE(result.err.find("5,000 were asked for"), std::string::npos) << result.err;
+}
+
+TEST_F(TokenizerTrain, WrongUsageIsTwo) {
+  expect_error({text_}, 2, "--output");
+  expect_error({"-o", output_}, 2, "FILE");
+  expect_error(train({"--vocab-size", "100"}), 2, "--vocab-size: expected 256");
+  expect_error(train({"--vocab-size", "-5"}), 2, "whole number");
+  expect_error(train({"--vocab-size", "256", "--special", "<s>"}), 2, "1 special");
+  expect_error(train({"--special", "<s>", "--special", "<s>"}), 2, "'<s>' is given twice");
+  expect_error(train({"--special", ""}), 2, "--special");
+  expect_error(train({"--special", "\xFF"}), 2, "UTF-8");
+  expect_error(train({"--special", std::string(300, 'x')}), 2, "at most 256 bytes");
+  expect_error(train({"--pattern", "gpt5"}), 2, "gpt5");
+  expect_error(train({"--pattern", "qwen2", "--add-prefix-space"}), 2, "--add-prefix-space");
+  expect_error(train({"--model", "magic"}), 2, "magic");
+  expect_error({text_, "-o", text_}, 2, "would be replaced");
+}
+
+TEST_F(TokenizerTrain, WhatCantBeReadOrWrittenIsOne) {
+  expect_error({folder_.file("missing.txt"), "-o", output_}, 1, "missing.txt: No such file");
+  expect_error({folder_.path(), "-o", output_}, 1, "found a folder");
+  expect_error({write("empty.txt", ""), "-o", output_}, 1, "found none");
+  expect_error({write("binary.bin", "text\nmore \xFF\xFE"), "-o", output_}, 1,
+               "binary.bin: expected UTF-8 text, found the byte 0xff at offset 10");
+  expect_error({text_, "-o", folder_.file("none/tokenizer.json")}, 1, "can't be written");
+  expect_error({text_, "-o", folder_.path()}, 1, "can't be written");
+}
+
+TEST_F(TokenizerTrain, CtrlCLeavesNothingBehind) {
+  std::string large;
+  while (large.size() < 60'000'000) large += kText;
+  const std::string path = write("large.txt", large);
+  const size_t before = folder_.entries();
+  const ProcessResult result = run_process(
+      {{"/bin/sh", "-c", "echo ready >&2; exec \"$@\"", "sh", kProgram, "tokenizer", "train", path, "-o", output_},
+       "",
+       {},
+       "ready"});
+  EXPECT_TRUE(result.exit_code == 130 || result.exit_code == 128 + SIGINT) << result.exit_code;
+  EXPECT_EQ(folder_.entries(), before);
+}
+
+}  // namespace
+}  // namespace kvzip
