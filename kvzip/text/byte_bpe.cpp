@@ -12,12 +12,8 @@ namespace kvzip {
 ByteBpe::ByteBpe(Vocabulary vocabulary)
     : VocabularyTokenizer(std::move(vocabulary.tokens), std::move(vocabulary.kinds), {}),
       pre_tokenizer_(vocabulary.pre),
-      merges_(vocabulary.merges.size()) {
-  for (size_t byte = 0; byte < byte_tokens_.size(); ++byte) {
-    byte_tokens_[byte] = find(byte_spelling(static_cast<uint8_t>(byte))).value_or(-1);
-  }
+      merges_(make_merges(vocabulary.merges)) {
   add_pieces();
-  add_merges(vocabulary.merges);
 }
 
 void ByteBpe::add_pieces() {
@@ -40,7 +36,12 @@ void ByteBpe::add_pieces() {
   }
 }
 
-void ByteBpe::add_merges(const std::vector<std::string>& merges) {
+ByteMerges ByteBpe::make_merges(const std::vector<std::string>& merges) const {
+  ByteMerges::ByteTokens byte_tokens{};
+  for (size_t byte = 0; byte < byte_tokens.size(); ++byte) {
+    byte_tokens[byte] = find(byte_spelling(static_cast<uint8_t>(byte))).value_or(-1);
+  }
+  MergeIndex index(merges.size());
   std::string joined;
   for (size_t rank = 0; rank < merges.size(); ++rank) {
     const std::string_view line = merges[rank];
@@ -56,8 +57,9 @@ void ByteBpe::add_merges(const std::vector<std::string>& merges) {
           ErrorCode::input,
           fmt::format("tokenizer.ggml.merges[{}]: expected two tokens that make a third, found {}", rank, quote(line)));
     }
-    merges_.add(*left_id, *right_id, {.rank = static_cast<uint32_t>(rank), .merged = *merged});
+    index.add(*left_id, *right_id, {.rank = static_cast<uint32_t>(rank), .merged = *merged});
   }
+  return {byte_tokens, unknown(), std::move(index)};
 }
 
 void ByteBpe::encode_plain(std::string_view text, bool /*space_before*/, EncodeWork& work) const {
@@ -69,14 +71,9 @@ void ByteBpe::encode_plain(std::string_view text, bool /*space_before*/, EncodeW
     text.remove_prefix(valid);
     if (text.empty()) break;
     const size_t invalid = utf8_step(text).length;
-    for (const char byte : text.substr(0, invalid)) append_byte(byte, work);
+    for (const char byte : text.substr(0, invalid)) merges_.append_byte(byte, work.ids);
     text.remove_prefix(invalid);
   }
-}
-
-void ByteBpe::append_byte(char byte, EncodeWork& work) const {
-  const TokenId id = byte_tokens_[static_cast<uint8_t>(byte)];
-  if (id >= 0 || unknown() >= 0) work.ids.push_back(id >= 0 ? id : unknown());
 }
 
 void ByteBpe::encode_word(std::string_view word, EncodeWork& work) const {
@@ -84,14 +81,7 @@ void ByteBpe::encode_word(std::string_view word, EncodeWork& work) const {
     const auto whole = find(spell_bytes(word));
     if (whole && kind(*whole) == TokenKind::normal) return work.ids.push_back(*whole);
   }
-  SymbolList& symbols = work.symbols;
-  symbols.start(word.size());
-  for (size_t i = 0; i < word.size(); ++i) {
-    const TokenId id = byte_tokens_[static_cast<uint8_t>(word[i])];
-    if (id >= 0 || unknown() >= 0) symbols.append(i, id >= 0 ? id : unknown());
-  }
-  symbols.merge_all([&](size_t left, size_t right) { return merges_.find(symbols[left].id, symbols[right].id); });
-  symbols.for_each([&](const Symbol& symbol, size_t) { work.ids.push_back(symbol.id); });
+  merges_.encode(word, work.symbols, work.ids);
 }
 
 }  // namespace kvzip

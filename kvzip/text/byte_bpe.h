@@ -2,9 +2,9 @@
 // by rank. Immutable once made; safe from any number of threads.
 #pragma once
 
-#include <array>
 #include <string>
 
+#include "kvzip/text/byte_merges.h"
 #include "kvzip/text/pre_tokenizers.h"
 #include "kvzip/text/vocabulary_tokenizer.h"
 
@@ -22,13 +22,11 @@ class ByteBpe final : public VocabularyTokenizer {
  private:
   void encode_plain(std::string_view text, bool space_before, EncodeWork& work) const override;
   void encode_word(std::string_view word, EncodeWork& work) const;
-  void append_byte(char byte, EncodeWork& work) const;
   void add_pieces();
-  void add_merges(const std::vector<std::string>& merges);
+  ByteMerges make_merges(const std::vector<std::string>& merges) const;
 
   PreTokenizer pre_tokenizer_;
-  std::array<TokenId, 256> byte_tokens_{};  ///< -1: the vocabulary has none
-  MergeIndex merges_;
+  ByteMerges merges_;
 };
 
 }  // namespace kvzip

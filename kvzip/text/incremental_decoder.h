@@ -1,8 +1,10 @@
 // Turns tokens into text one by one, as an answer is generated. Belongs to one thread; the tokenizer must outlive it.
 #pragma once
 
+#include <memory>
 #include <string>
 
+#include "kvzip/text/lossy_utf8.h"
 #include "kvzip/text/tokenizer.h"
 
 namespace kvzip {
@@ -11,7 +13,7 @@ namespace kvzip {
 /// sequence of bytes replaced by U+FFFD. It is always whole, valid UTF-8.
 class IncrementalDecoder {
  public:
-  explicit IncrementalDecoder(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
+  explicit IncrementalDecoder(const Tokenizer& tokenizer) : tokenizer_(tokenizer), stream_(tokenizer.stream()) {}
 
   /// The text that is certain after this token; a character that tokens share comes out with its last byte.
   std::string push(TokenId id);
@@ -20,8 +22,8 @@ class IncrementalDecoder {
 
  private:
   const Tokenizer& tokenizer_;
-  bool at_start_ = true;  ///< nothing or only control tokens so far, or a control token right before
-  std::string pending_;   ///< the bytes of an unfinished character
+  std::unique_ptr<TokenStream> stream_;
+  LossyUtf8 repair_;
 };
 
 }  // namespace kvzip

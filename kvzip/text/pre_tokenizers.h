@@ -3,10 +3,11 @@
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "kvzip/text/regex.h"
 
 namespace kvzip {
 
@@ -20,7 +21,6 @@ class PreTokenizer {
   explicit PreTokenizer(std::string_view name);
   PreTokenizer(const PreTokenizer&) = delete;
   PreTokenizer& operator=(const PreTokenizer&) = delete;
-  ~PreTokenizer();
 
   const std::string& name() const { return name_; }
   /// Whether a word that is a token as a whole is that token, even where merging would arrive at others (Llama 3).
@@ -30,12 +30,11 @@ class PreTokenizer {
   void split(std::string_view text, const std::function<void(std::string_view)>& visit) const;
 
  private:
-  class Pattern;
   void split_from(size_t stage, std::string_view text, const std::function<void(std::string_view)>& visit) const;
 
   std::string name_;
   bool whole_words_first_ = false;
-  std::vector<std::unique_ptr<Pattern>> stages_;  ///< each cuts the pieces of the one before
+  std::vector<Regex> stages_;  ///< each cuts the pieces of the one before
 };
 
 }  // namespace kvzip

@@ -1,0 +1,54 @@
+#include "kvzip/text/pipeline/normalizer.h"
+
+#include <array>
+
+#include "kvzip/text/pipeline/component_table.h"
+#include "kvzip/text/pipeline/normalizer_steps.h"
+
+namespace kvzip {
+
+namespace {
+
+std::unique_ptr<Normalizer> make_sequence(const Component& component);
+
+constexpr auto kKinds = std::to_array<ComponentKind<Normalizer>>({
+    {"BertNormalizer", make_bert_normalizer},
+    {"ByteLevel", make_byte_level_normalizer},
+    {"Lowercase", make_lowercase},
+    {"NFC", make_nfc},
+    {"NFD", make_nfd},
+    {"NFKC", make_nfkc},
+    {"NFKD", make_nfkd},
+    {"Nmt", make_nmt},
+    {"Prepend", make_prepend},
+    {"Replace", make_replace},
+    {"Sequence", make_sequence},
+    {"Strip", make_strip},
+    {"StripAccents", make_strip_accents},
+});
+
+class NormalizerSequence final : public Normalizer {
+ public:
+  explicit NormalizerSequence(const Component& component) {
+    for (const Component& one : component.list("normalizers")) normalizers_.push_back(make_normalizer(one));
+  }
+
+  void apply(NormalizedText& text) const override {
+    for (const auto& normalizer : normalizers_) normalizer->apply(text);
+  }
+
+ private:
+  std::vector<std::unique_ptr<Normalizer>> normalizers_;
+};
+
+std::unique_ptr<Normalizer> make_sequence(const Component& component) {
+  return std::make_unique<NormalizerSequence>(component);
+}
+
+}  // namespace
+
+std::unique_ptr<Normalizer> make_normalizer(const Component& component) {
+  return make_component<Normalizer>(kKinds, component);
+}
+
+}  // namespace kvzip

@@ -1,0 +1,134 @@
+// Tokenizers of tokenizer.json files against the package `tokenizers`: tests/tokenizers/make_cases.py makes the files
+// and what the package gives for a thousand hard texts with each.
+#include "kvzip/text/pipeline/tokenizer_json.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "kvzip/base/error.h"
+#include "kvzip/text/incremental_decoder.h"
+#include "tests/test_paths.h"
+
+namespace kvzip {
+namespace {
+
+using Ids = std::vector<TokenId>;
+namespace fs = std::filesystem;
+
+nlohmann::json read_json_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw std::runtime_error("can't read " + path);
+  return nlohmann::json::parse(file);
+}
+
+std::string decode_streamed(const Tokenizer& tokenizer, const Ids& ids) {
+  IncrementalDecoder decoder(tokenizer);
+  std::string text;
+  for (const TokenId id : ids) text += decoder.push(id);
+  return text + decoder.flush();
+}
+
+struct TokenizerJson : testing::Test {
+  static void SetUpTestSuite() {
+    folder = new TempFolder;
+    const std::string script = KVZIP_SOURCE_DIR "/tests/tokenizers/make_cases.py";
+    const std::string command = fmt::format("{} '{}' '{}'", python_path(), script, folder->path());
+    ASSERT_EQ(std::system(command.c_str()), 0) << command;  // NOLINT(concurrency-mt-unsafe)
+  }
+  static void TearDownTestSuite() { delete folder; }
+
+  /// The names of all tokenizers.
+  static std::vector<std::string> names() {
+    std::vector<std::string> found;
+    for (const auto& entry : fs::directory_iterator(folder->path())) {
+      const std::string name = entry.path().filename();
+      const size_t end = name.find(".cases.json");
+      if (end != std::string::npos) found.push_back(name.substr(0, end));
+    }
+    std::ranges::sort(found);
+    return found;
+  }
+
+  static inline TempFolder* folder = nullptr;
+};
+
+/// Counts what was compared, and says where the first differences are.
+struct Comparison {
+  void compare(const auto& found, const auto& expected, const std::string& what) {
+    ++strings;
+    if (found == expected) return;
+    if (++differences > 3) return;
+    EXPECT_EQ(found, expected) << what;
+  }
+  ~Comparison() { EXPECT_EQ(differences, 0U); }
+  size_t strings = 0;
+  size_t differences = 0;
+};
+
+void compare_encodings(const Tokenizer& tokenizer, const nlohmann::json& cases, const nlohmann::json& texts,
+                       Comparison& comparison) {
+  for (size_t i = 0; i < texts.size(); ++i) {
+    const auto text = texts[i].get<std::string>();
+    const auto& expected = cases.at("ids")[i];
+    if (expected.is_null()) {
+      ++comparison.strings;
+      EXPECT_THROW(tokenizer.encode(text), Error) << texts[i];
+    } else {
+      comparison.compare(tokenizer.encode(text), expected.get<Ids>(), texts[i].dump());
+    }
+  }
+}
+
+void compare_decodings(const Tokenizer& tokenizer, const nlohmann::json& cases, Comparison& comparison) {
+  const auto& all_ids = cases.contains("decode_ids") ? cases.at("decode_ids") : cases.at("ids");
+  for (size_t i = 0; i < all_ids.size(); ++i) {
+    if (all_ids[i].is_null()) continue;
+    const auto ids = all_ids[i].get<Ids>();
+    const auto decoded = cases.at("decoded")[i].get<std::string>();
+    comparison.compare(tokenizer.decode(ids), decoded, all_ids[i].dump());
+    comparison.compare(decode_streamed(tokenizer, ids), decoded, all_ids[i].dump());
+    comparison.compare(tokenizer.verbatim(ids), cases.at("verbatim")[i].get<std::string>(), all_ids[i].dump());
+  }
+}
+
+void compare_special_tokens(const Tokenizer& tokenizer, const nlohmann::json& cases, const nlohmann::json& texts,
+                            Comparison& comparison) {
+  if (!cases.contains("single")) return;
+  constexpr size_t kFirst = 10;  // of the texts
+  const auto ids_of = [&](size_t i) { return tokenizer.encode(texts[kFirst + i].get<std::string>()); };
+  for (size_t i = 0; i < cases.at("single").size(); ++i) {
+    comparison.compare(tokenizer.with_special_tokens(ids_of(i)), cases.at("single")[i].get<Ids>(), "single");
+  }
+  for (size_t i = 0; i < cases.at("pair").size(); ++i) {
+    const Ids second = ids_of(i + 1);
+    comparison.compare(tokenizer.with_special_tokens(ids_of(i), second), cases.at("pair")[i].get<Ids>(), "pair");
+  }
+}
+
+TEST_F(TokenizerJson, IdsAndTextAreThoseOfThePackage) {
+  const nlohmann::json texts = read_json_file(folder->file("texts.json"));
+  EXPECT_GE(texts.size(), 1000U);
+  size_t strings = 0;
+  for (const std::string& name : names()) {
+    SCOPED_TRACE(name);
+    const auto tokenizer = read_tokenizer_json(folder->file(name + ".json"));
+    const nlohmann::json cases = read_json_file(folder->file(name + ".cases.json"));
+    const nlohmann::json& own_texts = cases.contains("texts") ? cases.at("texts") : texts;
+    Comparison comparison;
+    compare_encodings(*tokenizer, cases, own_texts, comparison);
+    compare_decodings(*tokenizer, cases, comparison);
+    compare_special_tokens(*tokenizer, cases, own_texts, comparison);
+    strings += comparison.strings;
+  }
+  EXPECT_GT(strings, 10'000U);
+  fmt::print("{} tokenizers, {} strings compared\n", names().size(), strings);
+}
+
+}  // namespace
+}  // namespace kvzip
