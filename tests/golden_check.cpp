@@ -1,6 +1,6 @@
-// golden_check MODEL DIR [--weights f32] [--context FILE]: compares the engine with a folder of golden data.
-// golden_check --tokenizer MODEL CASES.json: compares a tokenizer with recorded ids and texts.
-// Prints every figure with its bound; exits 1 where one is missed, 2 for unusable arguments.
+// golden_check MODEL DIR [--weights f32] [--device cuda] [--context FILE]: compares the engine with a folder of golden
+// data. golden_check --tokenizer MODEL CASES.json: compares a tokenizer with recorded ids and texts. Prints every
+// figure with its bound; exits 1 where one is missed, 2 for unusable arguments.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -61,7 +61,7 @@ int main(int argc, char** argv) {
   app.add_option("data", data, "golden folder, or file of cases")->required();
   app.add_option("--weights", weights, "f32: everything dequantised and computed in f32")
       ->check(CLI::IsMember({"stored", "f32"}));
-  app.add_option("--device", device)->check(CLI::IsMember({"cpu"}));
+  app.add_option("--device", device, "cpu, cuda or cuda:N");
   app.add_option("--context", context, "the golden's document, where it isn't beside DATA");
   try {
     app.parse(argc, argv);
@@ -70,7 +70,7 @@ int main(int argc, char** argv) {
   }
   try {
     const bool exact = weights == "f32";
-    const auto backend = make_cpu_backend();
+    const auto backend = make_backend(device);
     backend->set_precision(exact ? Precision::exact : Precision::fast);
     const Model model = Model::load(find_model(model_name), *backend,
                                     {.weights = exact ? WeightMode::f32 : WeightMode::stored, .chat_template = {}});

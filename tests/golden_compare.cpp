@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -102,10 +103,15 @@ std::vector<double> probabilities(std::span<const float> logits, size_t vocab, s
   return found;
 }
 
+Closeness closeness(const Model& model, bool exact) {
+  if (exact) return exact_closeness();
+  return model.backend().activation_type() == DType::bf16 ? bf16_closeness() : fast_closeness();
+}
+
 class Comparison {
  public:
   Comparison(const Model& model, const Golden& golden, bool exact)
-      : model_(&model), golden_(&golden), exact_(exact), close_(exact ? exact_closeness() : fast_closeness()) {}
+      : model_(&model), golden_(&golden), exact_(exact), close_(closeness(model, exact)) {}
 
   std::vector<Figure> run(const std::string& document);
 
@@ -270,6 +276,11 @@ void Comparison::answers(const ContextCut& cut, const GoldenCase& one) {
 Closeness exact_closeness() { return {.answer_margin = 0.001}; }
 
 Closeness fast_closeness() { return {.overlap = 0.97, .overlap_ratio = 0.3, .answer_margin = 0.05}; }
+
+Closeness bf16_closeness() {
+  return {
+      .overlap = 0.95, .overlap_ratio = 0.3, .logits = std::numeric_limits<double>::infinity(), .answer_margin = 0.1};
+}
 
 std::vector<Figure> compare(const Model& model, const Golden& golden, const std::string& document, bool exact) {
   return Comparison(model, golden, exact).run(document);

@@ -33,6 +33,8 @@ struct Closeness {
 Closeness exact_closeness();
 /// Quantised weights and the fast path.
 Closeness fast_closeness();
+/// The fast path of a device whose activations are bf16.
+Closeness bf16_closeness();
 
 /// All comparisons that the golden folder has data for. `document` is its text, empty for tiny models.
 std::vector<Figure> compare(const Model& model, const Golden& golden, const std::string& document, bool exact);

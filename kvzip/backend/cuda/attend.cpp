@@ -1,0 +1,121 @@
+#include "kvzip/backend/cuda/attend.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "kvzip/backend/cuda/attend_plain.h"
+#include "kvzip/backend/cuda/merge_parts.h"
+#include "kvzip/backend/cuda/rows.h"
+#include "kvzip/base/check.h"
+
+namespace kvzip::cuda {
+namespace {
+
+constexpr DType kRowTypes[] = {DType::f32, DType::f16, DType::bf16, DType::q8_0, DType::q4_0};
+
+void check_score(const AttendArgs& args) {
+  const ScoreRequest& score = *args.score;
+  check(args.segments.size() == 2 && args.window == 0, "attend: scores need two segments and no window");
+  check(score.system_len <= score.chunk_begin, "attend: the scored chunk overlaps the system prompt");
+  check(score.log_score.dtype == DType::f32 && score.log_score.rows == args.kv_heads &&
+            score.log_score.cols == score.chunk_len,
+        "attend: log_score is not f32 [kv_heads, chunk_len]");
+  for (const KvRows& rows : args.segments[0].heads) {
+    check(score.chunk_begin + score.chunk_len <= rows.len, "attend: the scored chunk exceeds segment 0");
+  }
+}
+
+void check_args(const AttendArgs& args) {
+  check(args.q.dtype == args.out.dtype && (args.q.dtype == DType::f32 || args.q.dtype == DType::bf16),
+        "attend: q and out are f32 or bf16, both the same");
+  check(args.head_dim > 0 && args.kv_heads > 0 && args.q.cols > 0 && args.q.cols % args.head_dim == 0 &&
+            args.q.cols / args.head_dim % args.kv_heads == 0,
+        "attend: q's columns are not whole groups of heads");
+  check(args.out.rows == args.q.rows && args.out.cols == args.q.cols, "attend: out is not of q's shape");
+  for (const Segment& segment : args.segments) {
+    check(segment.heads.size() == args.kv_heads, "attend: a segment has another number of heads");
+    if (std::find(std::begin(kRowTypes), std::end(kRowTypes), segment.dtype) == std::end(kRowTypes)) {
+      throw Error(ErrorCode::unsupported, "device cuda: keys and values must be f32, f16, bf16, q8_0 or q4_0, not " +
+                                              std::string(dtype_name(segment.dtype)));
+    }
+  }
+  if (args.score != nullptr) check_score(args);
+}
+
+/// Queries from which on a dense kernel's tiles are filled well enough.
+constexpr size_t kManyQueries = 64;
+constexpr size_t kAlignment = 256;  ///< of outputs of segments
+
+/// How the queries see a dense segment.
+enum class Mask : uint8_t { none, causal, other };
+
+Mask mask_of(const AttendArgs& args, const Segment& segment) {
+  if (!segment.positional) return Mask::none;
+  const size_t end = segment.first_position + segment.heads[0].len;  // position after the last row
+  const size_t last_query = args.first_position + args.q.rows - 1;
+  if (end == last_query + 1 && segment.heads[0].len >= args.q.rows) return Mask::causal;
+  const bool all_before = end <= args.first_position + 1;
+  const bool all_within = args.window == 0 || last_query - segment.first_position < args.window;
+  return all_before && all_within ? Mask::none : Mask::other;
+}
+
+}  // namespace
+
+void Attention::run(const AttendArgs& args) {
+  check_args(args);
+  if (args.q.rows == 0) return;
+  if (takes_dense(args)) return run_dense(args);
+  run_plain(args);
+}
+
+// f32 activations are exact mode's, and stay out of the matrix units.
+bool Attention::takes_dense(const AttendArgs& args) const {
+  if (args.q.dtype == DType::f32 || args.q.rows < kManyQueries || args.score != nullptr) return false;
+  if (args.segments.empty() || args.segments.size() > 2) return false;
+  for (const Segment& segment : args.segments) {
+    if (segment.dtype != args.segments[0].dtype || !is_dense(segment.heads, segment.dtype, args.head_dim)) return false;
+    if (mask_of(args, segment) == Mask::other) return false;
+  }
+  return reinterpret_cast<uintptr_t>(args.q.data) % 16 == 0 && args.q.stride % 16 == 0 &&
+         reinterpret_cast<uintptr_t>(args.out.data) % 16 == 0 && args.out.stride % 16 == 0;
+}
+
+void Attention::run_dense(const AttendArgs& args) {
+  const DType dtype = args.segments[0].dtype;
+  const size_t tokens = args.q.rows;
+  const size_t heads = args.q.cols / args.head_dim;
+  const size_t line = row_bytes(dtype, args.q.cols);
+  ConstView q = args.q;
+  if (dtype != args.q.dtype) {
+    const View converted{halves_.at_least(tokens * line), dtype, tokens, args.q.cols, line};
+    convert(q, converted, stream_);
+    q = converted;
+  }
+  const bool merged = args.segments.size() > 1;
+  const size_t log_bytes = heads * tokens * sizeof(float);
+  const size_t part_bytes = (tokens * line + (merged ? log_bytes : 0) + kAlignment - 1) / kAlignment * kAlignment;
+  const bool direct = !merged && dtype == args.out.dtype;
+  auto* memory = direct ? nullptr : static_cast<std::byte*>(parts_.at_least(args.segments.size() * part_bytes));
+  std::vector<AttendedPart> parts;
+  for (const Segment& segment : args.segments) {
+    const View out = direct ? args.out : View{memory, dtype, tokens, args.q.cols, line};
+    float* const log_sums = merged ? reinterpret_cast<float*>(memory + tokens * line) : nullptr;
+    const bool causal = mask_of(args, segment) == Mask::causal;
+    dense_.run({q, segment.heads, args.head_dim, args.scale, causal, causal ? args.window : 0, out, log_sums});
+    parts.push_back({out, log_sums});
+    memory += direct ? 0 : part_bytes;
+  }
+  if (merged) return merge_parts(parts, args.head_dim, args.out, stream_);
+  if (!direct) convert(parts[0].out, args.out, stream_);
+}
+
+void Attention::run_plain(const AttendArgs& args) {
+  std::vector<KvRows> heads;
+  for (const Segment& segment : args.segments) heads.insert(heads.end(), segment.heads.begin(), segment.heads.end());
+  auto* const rows = static_cast<KvRows*>(heads_.at_least(plain_scratch_bytes(args) + 1));
+  staging_->upload(rows, heads.data(), heads.size() * sizeof(KvRows));
+  attend_plain(args, rows, reinterpret_cast<float*>(rows + heads.size()), stream_);
+}
+
+}  // namespace kvzip::cuda

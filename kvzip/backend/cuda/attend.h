@@ -1,0 +1,36 @@
+// Attention on the GPU: checks a call and hands it to the fastest kernels that take it. Owns what they need between
+// calls. Used by one thread at a time.
+#pragma once
+
+#include <vector>
+
+#include "kvzip/backend/backend.h"
+#include "kvzip/backend/cuda/attend_dense.h"
+#include "kvzip/backend/cuda/device_memory.h"
+#include "kvzip/backend/cuda/staging.h"
+
+namespace kvzip::cuda {
+
+class Attention {
+ public:
+  /// All must outlive it.
+  Attention(DeviceMemory& memory, Staging& staging, cudaStream_t stream)
+      : staging_(&staging), stream_(stream), heads_(memory), halves_(memory), parts_(memory), dense_(memory, stream) {}
+
+  /// Backend::attend(). Throws Error{unsupported} for rows of another type than f32, f16, bf16, q8_0, q4_0.
+  void run(const AttendArgs& args);
+
+ private:
+  bool takes_dense(const AttendArgs& args) const;
+  void run_dense(const AttendArgs& args);
+  void run_plain(const AttendArgs& args);
+
+  Staging* staging_;
+  cudaStream_t stream_;
+  DeviceScratch heads_;   // addresses of rows, log sums
+  DeviceScratch halves_;  // queries in the type of the rows
+  DeviceScratch parts_;   // attention outputs of single segments
+  DenseAttention dense_;
+};
+
+}  // namespace kvzip::cuda

@@ -1,0 +1,166 @@
+#include "kvzip/backend/cuda/cuda_backend.h"
+
+#include <algorithm>
+
+#include "kvzip/backend/cuda/device.h"
+#include "kvzip/backend/cuda/elementwise.h"
+#include "kvzip/backend/cuda/rows.h"
+#include "kvzip/base/check.h"
+
+namespace kvzip {
+namespace {
+
+/// An activation of that shape.
+bool is_matrix(const ConstView& view, size_t rows, size_t cols) {
+  return (view.dtype == DType::f32 || view.dtype == DType::bf16) && view.rows == rows && view.cols == cols;
+}
+
+size_t selected(size_t index) {
+  select_gpu(index);
+  return index;
+}
+
+}  // namespace
+
+CudaBackend::CudaBackend(size_t index)
+    : index_(selected(index)),
+      memory_(stream_.get()),
+      staging_(stream_.get()),
+      linear_(memory_, stream_.get()),
+      attention_(memory_, staging_, stream_.get()) {}
+
+CudaBackend::~CudaBackend() { cudaStreamSynchronize(stream_.get()); }
+
+cudaStream_t CudaBackend::stream() const {
+  cuda_check(cudaSetDevice(static_cast<int>(index_)), "selecting a GPU");  // the current GPU is a thread's own affair
+  return stream_.get();
+}
+
+Buffer CudaBackend::on_device(const void* host, size_t bytes) {
+  Buffer buffer(*this, bytes);
+  staging_.upload(buffer.data(), host, bytes);
+  return buffer;
+}
+
+void* CudaBackend::acquire(size_t bytes) {
+  stream();
+  return memory_.acquire(bytes);
+}
+
+void CudaBackend::release(void* data, size_t) noexcept { memory_.release(data); }
+
+std::string CudaBackend::description() const { return describe_gpu(index_); }
+
+size_t CudaBackend::available_memory() const {
+  stream();
+  return memory_.available();
+}
+
+void CudaBackend::synchronize() { cuda_check(cudaStreamSynchronize(stream()), "the GPU's work"); }
+
+void CudaBackend::upload(void* device, const void* host, size_t bytes) {
+  stream();
+  staging_.upload(device, host, bytes);
+}
+
+void CudaBackend::download(void* host, const void* device, size_t bytes) {
+  stream();
+  staging_.download(host, device, bytes);
+}
+
+void CudaBackend::copy(void* to, const void* from, size_t bytes) {
+  if (bytes == 0 || to == from) return;
+  const auto* const begin = static_cast<const std::byte*>(from);
+  const auto* const target = static_cast<const std::byte*>(to);
+  const bool overlap = target < begin + bytes && begin < target + bytes;
+  if (!overlap) {
+    cuda_check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream()), "copying on the GPU");
+    return;
+  }
+  const Buffer between(*this, bytes);
+  copy(between.data(), from, bytes);
+  copy(to, between.data(), bytes);
+}
+
+ConstView CudaBackend::adopt(const ConstView& host, Buffer& keep_alive) {
+  keep_alive = Buffer(*this, host.rows * host.stride);
+  upload(keep_alive.data(), host.data, host.rows * host.stride);
+  return {keep_alive.data(), host.dtype, host.rows, host.cols, host.stride};
+}
+
+void CudaBackend::convert(const ConstView& in, const View& out) {
+  check(out.rows == in.rows && out.cols == in.cols, "convert: out is of the shape of in");
+  cuda::convert(in, out, stream());
+}
+
+void CudaBackend::embed(std::span<const int32_t> ids, const ConstView& table, float scale, const View& out) {
+  check(is_matrix(out, ids.size(), table.cols), "embed: out is [ids, cols]");
+  const auto known = [&](int32_t id) { return id >= 0 && static_cast<size_t>(id) < table.rows; };
+  check(std::all_of(ids.begin(), ids.end(), known), "embed: ids are below the rows of the table");
+  const Buffer on_gpu = on_device(ids.data(), ids.size_bytes());
+  cuda::embed(static_cast<const int32_t*>(on_gpu.data()), table, scale, out, stream());
+}
+
+void CudaBackend::rms_norm(const ConstView& x, const float* weight, float eps, const View& out) {
+  check(is_matrix(x, x.rows, x.cols) && is_matrix(out, x.rows, x.cols), "rms_norm: x and out are of one shape");
+  cuda::rms_norm(x, weight, eps, out, stream());
+}
+
+void CudaBackend::layer_norm(const ConstView& x, const float* weight, const float* bias, float eps, const View& out) {
+  check(is_matrix(x, x.rows, x.cols) && is_matrix(out, x.rows, x.cols), "layer_norm: x and out are of one shape");
+  cuda::layer_norm(x, weight, bias, eps, out, stream());
+}
+
+void CudaBackend::linear(const ConstView& x, std::span<const LinearPart> parts) {
+  stream();
+  for (const LinearPart& part : parts) {
+    check(part.weight.cols == x.cols, "linear: a weight has the columns of x");
+    check(is_matrix(part.out, x.rows, part.weight.rows), "linear: out is [tokens, rows of the weight]");
+    if (x.cols > 0) linear_.run(x, part);
+  }
+}
+
+void CudaBackend::gated_activation(const View& gate, const ConstView& up, Activation activation) {
+  check(is_matrix(gate, gate.rows, gate.cols) && is_matrix(up, gate.rows, gate.cols), "gated_activation: one shape");
+  cuda::gated_activation(gate, up, activation, stream());
+}
+
+void CudaBackend::activate(const View& x, Activation activation) {
+  check(is_matrix(x, x.rows, x.cols), "activate: x is a matrix");
+  cuda::activate(x, activation, stream());
+}
+
+void CudaBackend::add(const View& x, const ConstView& y) {
+  check(is_matrix(x, x.rows, x.cols) && is_matrix(y, x.rows, x.cols), "add: one shape");
+  cuda::add(x, y, stream());
+}
+
+void CudaBackend::rope(const View& x, size_t head_dim, const ConstView& cos_sin, RopePairing pairing) {
+  check(is_matrix(x, x.rows, x.cols) && head_dim > 0 && x.cols % head_dim == 0, "rope: x has whole heads");
+  check(cos_sin.dtype == DType::f32 && cos_sin.rows == x.rows, "rope: a row of cosines and sines for each row of x");
+  check(cos_sin.cols % 2 == 0 && cos_sin.cols <= head_dim, "rope: cosines and sines of at most head_dim values");
+  cuda::rope(x, head_dim, cos_sin, pairing, stream());
+}
+
+void CudaBackend::store_kv(const ConstView& k, const ConstView& v, std::span<const KvRows> heads, DType dtype,
+                           size_t at) {
+  check(is_matrix(k, k.rows, k.cols) && is_matrix(v, k.rows, k.cols), "store_kv: k and v are of one shape");
+  check(!heads.empty() && k.cols % heads.size() == 0, "store_kv: k holds the same number of values for each head");
+  cuda::store_kv(k, v, heads, dtype, at, stream());
+}
+
+void CudaBackend::gather_rows(const void* from, size_t row_bytes, std::span<const uint32_t> index, void* to) {
+  if (index.empty()) return;
+  const Buffer on_gpu = on_device(index.data(), index.size_bytes());
+  cuda::copy_rows({from, DType::f32, 0, 0, row_bytes}, static_cast<const uint32_t*>(on_gpu.data()),
+                  {to, DType::f32, index.size(), 0, row_bytes}, row_bytes, stream());
+}
+
+void CudaBackend::attend(const AttendArgs& args) {
+  stream();
+  attention_.run(args);
+}
+
+std::unique_ptr<Backend> make_cuda_backend(size_t index) { return std::make_unique<CudaBackend>(index); }
+
+}  // namespace kvzip

@@ -1,0 +1,66 @@
+#include "kvzip/backend/cuda/cuda_check.h"
+#include "kvzip/backend/cuda/merge_parts.h"
+#include "kvzip/backend/cuda/values.cuh"
+
+namespace kvzip::cuda {
+namespace {
+
+constexpr size_t kMostParts = 4;
+constexpr unsigned kThreads = 256;
+constexpr int kPack = 8;
+
+template <class In>
+struct Parts {
+  Rows<const In> out[kMostParts];
+  const float* log_sums[kMostParts];
+};
+
+/// One thread per 8 values. A part whose sum is zero (no key was visible) has a log of -infinity, and no say.
+template <class In, class Out>
+__global__ void merge(Parts<In> parts, int count, size_t tokens, size_t cols, size_t head_dim, Rows<Out> out) {
+  const size_t packs = cols / kPack;
+  const size_t item = static_cast<size_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (item >= tokens * packs) return;
+  const size_t token = item / packs;
+  const size_t col = item % packs * kPack;
+  const size_t at = col / head_dim * tokens + token;
+  float highest = -INFINITY;
+  for (int p = 0; p < count; ++p) highest = fmaxf(highest, parts.log_sums[p][at]);
+  float total = 0;
+  float sums[kPack] = {};
+  for (int p = 0; p < count && highest > -INFINITY; ++p) {
+    const float share = expf(parts.log_sums[p][at] - highest);
+    if (share == 0) continue;
+    float values[kPack];
+    load<kPack>(parts.out[p][token] + col, values);
+    total += share;
+#pragma unroll
+    for (int i = 0; i < kPack; ++i) sums[i] += share * values[i];
+  }
+#pragma unroll
+  for (int i = 0; i < kPack; ++i) sums[i] = total > 0 ? sums[i] / total : 0.0F;
+  store<kPack>(sums, out[token] + col);
+}
+
+}  // namespace
+
+void merge_parts(std::span<const AttendedPart> parts, size_t head_dim, const View& out, cudaStream_t stream) {
+  check(!parts.empty() && parts.size() <= kMostParts && packs_by(out, kPack) && head_dim % kPack == 0,
+        "merge_parts: at most 4 parts, in columns that 8 divides");
+  with_type(parts[0].out.dtype, [&](auto in) {
+    with_activation_type(out.dtype, [&](auto result) {
+      using In = decltype(in);
+      using Out = decltype(result);
+      Parts<In> some{};
+      for (size_t p = 0; p < parts.size(); ++p) {
+        some.out[p] = rows_as<In>(parts[p].out);
+        some.log_sums[p] = parts[p].log_sums;
+      }
+      merge<In, Out><<<blocks_for(out.rows * out.cols / kPack, kThreads), kThreads, 0, stream>>>(
+          some, static_cast<int>(parts.size()), out.rows, out.cols, head_dim, rows_as<Out>(out));
+    });
+  });
+  check_launch("merging attention");
+}
+
+}  // namespace kvzip::cuda
