@@ -189,7 +189,8 @@ TEST_P(AttentionConformance, WindowsOverAContextAndATail) {
 
 TEST_P(AttentionConformance, OddShapesAndOtherHeads) {
   for (int i = 0; i < 40; ++i) {
-    Problem p = problem(pick(1, 40), pick(1, 5), pick(1, 9), pick(1, 16) * pick(1, 16), pick(0, 3));
+    constexpr size_t kHeadDims[] = {7, 16, 32, 40, 64, 72, 80, 96, 128, 256};
+    Problem p = problem(pick(1, 40), pick(1, 5), pick(1, 9), kHeadDims[pick(0, 9)], pick(0, 3));
     p.first_position = pick(0, 200);
     p.window = i % 3 == 0 ? pick(1, 100) : 0;
     for (size_t s = pick(1, 3); s > 0; --s) {
