@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <pcre2.h>
 
+#include <algorithm>
 #include <array>
 
 #include "kvzip/base/error.h"
@@ -23,9 +24,14 @@ struct Free {
   void operator()(pcre2_compile_context* context) const { pcre2_compile_context_free(context); }
 };
 
-// Steps that a match may take. Patterns of models never need more than a few per byte of the word, so this is met by no
-// text below 100 MB, while an exponential pattern meets it in seconds.
-constexpr uint32_t kMatchLimit = 1'000'000'000;
+/// Steps that a match may take. Patterns of models never need more than a few per byte of the word, so this is met by
+/// no text below 100 MB, while an exponential pattern meets it in a second or a few.
+uint32_t match_limit(size_t text_bytes) {
+  constexpr size_t kLeast = 100'000'000;
+  constexpr size_t kMost = 1'000'000'000;
+  constexpr size_t kPerByte = 1000;
+  return static_cast<uint32_t>(std::min(kLeast + kPerByte * std::min(text_bytes, kMost), kMost));
+}
 constexpr size_t kLongestPattern = size_t{1} << 16;
 constexpr uint32_t kDeepestPattern = 100;
 
@@ -41,11 +47,10 @@ std::string message_of(int error) {
 
 }  // namespace
 
-// PCRE2 leaves compiled code and match contexts unchanged while matching, so they are shared.
+// PCRE2 leaves compiled code unchanged while matching, so that it is shared.
 struct Regex::Code {
   std::unique_ptr<pcre2_code, Free> most;  ///< for texts without characters that are newer than PCRE2's tables
   std::unique_ptr<pcre2_code, Free> all;   ///< for any; null: the same
-  std::unique_ptr<pcre2_match_context, Free> context;
 };
 
 namespace {
@@ -79,9 +84,6 @@ Regex::Regex(std::string_view pattern, std::string_view place) : code_(std::make
   const std::string all = pcre2_pattern(pattern, place, RegexTexts::all);
   code_->most = compile(most, pattern, place);
   if (all != most) code_->all = compile(all, pattern, place);
-  code_->context.reset(pcre2_match_context_create(nullptr));
-  if (!code_->context) throw Error(ErrorCode::memory, "no memory to match a pattern");
-  pcre2_set_match_limit(code_->context.get(), kMatchLimit);
 }
 
 Regex::Regex(Regex&&) noexcept = default;
@@ -94,11 +96,13 @@ Regex::Search::Search(const Regex& regex, std::string_view text)
 std::optional<Regex::Match> Regex::Search::find() const {
   // What a match leaves in it is read at once, so that one serves all searches of a thread.
   static thread_local const std::unique_ptr<pcre2_match_data, Free> kData(pcre2_match_data_create(1, nullptr));
-  if (!kData) throw Error(ErrorCode::memory, "no memory to match a pattern");
+  static thread_local const std::unique_ptr<pcre2_match_context, Free> kContext(pcre2_match_context_create(nullptr));
+  if (!kData || !kContext) throw Error(ErrorCode::memory, "no memory to match a pattern");
+  pcre2_set_match_limit(kContext.get(), match_limit(text_.size()));
   const pcre2_code* const code = newer_ ? regex_.code_->all.get() : regex_.code_->most.get();
   const auto run = [&](uint32_t options) {
     return pcre2_match(code, subject_of(text_), text_.size(), from_, PCRE2_NO_UTF_CHECK | options, kData.get(),
-                       regex_.code_->context.get());
+                       kContext.get());
   };
   int result = run(0);
   if (result == PCRE2_ERROR_JIT_STACKLIMIT) result = run(PCRE2_NO_JIT);

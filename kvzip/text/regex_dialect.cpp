@@ -48,7 +48,7 @@ class Translation {
   void character_class();
   void class_item(std::string& body, std::vector<std::string>& complements);
   void escape();
-  std::optional<RegexClass> shorthand();
+  std::optional<RegexClass> shorthand(bool in_class);
   RegexClass property();
   std::string other_escape();
 
@@ -142,7 +142,7 @@ void Translation::interval() {
 }
 
 /// The class that \s, \d, \w, \h and \p{...} stand for, with the way past it; nothing where none of them is next.
-std::optional<RegexClass> Translation::shorthand() {
+std::optional<RegexClass> Translation::shorthand(bool in_class) {
   const char name = peek(1);
   if (name == 'p' || name == 'P') return property();
   RegexClass found;
@@ -157,7 +157,7 @@ std::optional<RegexClass> Translation::shorthand() {
       found = regex_property("xdigit", texts_);
       break;
     case 'w':
-      found = regex_word(texts_);
+      found = in_class ? regex_property("word", texts_) : regex_word(texts_);
       break;
     default:
       return std::nullopt;
@@ -183,12 +183,12 @@ RegexClass Translation::property() {
 }
 
 void Translation::escape() {
-  if (const auto found = shorthand()) {
+  if (const auto found = shorthand(false)) {
     out_ += of_class(*found);
     return;
   }
   if (peek(1) == 'b' || peek(1) == 'B') {
-    const std::string word = regex_property("word", texts_).body;
+    const std::string word = regex_word(texts_).body;
     const std::string_view form =
         peek(1) == 'b' ? "(?:(?<=[{0}])(?![{0}])|(?<![{0}])(?=[{0}]))" : "(?:(?<=[{0}])(?=[{0}])|(?<![{0}])(?![{0}]))";
     out_ += fmt::format(fmt::runtime(form), word);
@@ -206,7 +206,7 @@ std::string Translation::other_escape() {
     return fmt::format("\\x{{{}}}", pattern_.substr(begin + 2, 4));
   }
   if (name == 'x' && (peek(2) >= '8') && is_hex(peek(3)) && peek(2) != '{') refuse("single bytes above \\x7F");
-  if (name == 'Q' || name == 'E' || name == '\0') refuse("this escape");
+  if (name == 'Q' || name == 'E' || name == 'X' || name == '\0') refuse("this escape");
   at_ += 2;
   return std::string(pattern_.substr(begin, 2));
 }
@@ -235,7 +235,7 @@ void Translation::class_item(std::string& body, std::vector<std::string>& comple
     refuse("a class inside a class");
   } else if (peek() != '\\') {
     body += pattern_[at_++];
-  } else if (const auto found = shorthand()) {
+  } else if (const auto found = shorthand(true)) {
     add(*found);
   } else {
     body += other_escape();

@@ -14,7 +14,9 @@ enum class RegexTexts {
 };
 
 /// The same pattern for PCRE2 with Unicode properties, multiple lines and newlines of one LF. Throws Error{unsupported}
-/// that begins with `place` for what PCRE2 has no words for, or means something else by.
+/// that begins with `place` for what PCRE2 has no words for, or means something else by. What is left of differences:
+/// where case is ignored one character never matches two (sharp s and ss), and in lookbehind the alternatives are of
+/// fixed lengths.
 std::string pcre2_pattern(std::string_view pattern, std::string_view place, RegexTexts texts);
 
 }  // namespace kvzip

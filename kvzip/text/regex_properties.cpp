@@ -128,6 +128,15 @@ RegexClass graph(RegexTexts texts, bool with_spaces) {
   return {.body = body + (with_spaces ? "\\p{Zs}" : "")};
 }
 
+std::string emoji(std::string_view property, RegexTexts texts) {
+  constexpr uint32_t kWireless = 0x1F6DC;
+  constexpr uint32_t kExtended = 0x1FA70;  // Symbols and Pictographs Extended-A, all of whose newer ones are emoji
+  const auto belongs = [](const NewerPoints& points) {
+    return points.first == kWireless || (points.first >= kExtended && points.first < kExtended + 0x90);
+  };
+  return fmt::format("\\p{{{}}}", property) + newer_ranges(texts, belongs);
+}
+
 bool is_script(std::string_view name) {
   const std::string pattern = fmt::format("\\p{{sc:{}}}", name);
   int error = 0;
@@ -168,6 +177,7 @@ RegexClass regex_property(std::string_view name, RegexTexts texts) {
   if (plain == "upper" || plain == "uppercase") return {.body = cased("Uppercase", "Lu", "", texts)};
   if (plain == "xdigit") return {.body = "0-9A-Fa-f"};
   if (plain == "word") return {.body = word(texts)};
+  if (plain == "emoji" || plain == "emojipresentation") return {.body = emoji(name, texts)};
   if (!is_script(plain)) return {.body = fmt::format("\\p{{{}}}", name)};
   const auto belongs = [&](const NewerPoints& points) { return points.script == plain; };
   return {.body = fmt::format("\\p{{sc:{}}}", plain) + newer_ranges(texts, belongs)};

@@ -17,7 +17,7 @@ struct RegexClass {
 /// to PCRE2.
 RegexClass regex_property(std::string_view name, RegexTexts texts);
 
-/// Of \w: [[:word:]] and, a peculiarity, six superscripts and fractions of Latin-1.
+/// Of \w outside brackets and of \b: [[:word:]] and, a peculiarity, six superscripts and fractions of Latin-1.
 RegexClass regex_word(RegexTexts texts);
 
 }  // namespace kvzip

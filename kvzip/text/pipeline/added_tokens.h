@@ -48,7 +48,7 @@ class AddedTokenFinder {
       if (token.rstrip && found->end >= spaces_end) spaces_end = right_end(text, found->end);
       const size_t end = token.rstrip ? spaces_end : found->end;
       if (done < begin) visit_text(text.substr(done, begin - done));
-      visit_token(token.id);
+      if (begin < end) visit_token(token.id);  // else the token before it took all of it along
       done = end;
     }
     if (done != text.size()) visit_text(text.substr(done));

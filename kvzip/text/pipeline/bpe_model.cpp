@@ -60,7 +60,7 @@ class BpeModel final : public PipelineModel {
 
   std::string_view name() const override { return "bpe"; }
 
-  void encode(std::string_view word, ModelWork& work) const override {
+  void encode(std::string_view word, EncodeWork& work) const override {
     if (options_.whole_words) {
       if (const auto whole = find(word)) return work.ids.push_back(*whole);
     }
@@ -70,7 +70,7 @@ class BpeModel final : public PipelineModel {
 
  private:
   class Symbols;
-  void encode_part(std::string_view word, ModelWork& work) const;
+  void encode_part(std::string_view word, EncodeWork& work) const;
 
   BpeModelOptions options_;
   TokenId unknown_ = -1;
@@ -117,7 +117,7 @@ class BpeModel::Symbols {
   bool waiting_ = false;
 };
 
-void BpeModel::encode_part(std::string_view word, ModelWork& work) const {
+void BpeModel::encode_part(std::string_view word, EncodeWork& work) const {
   const bool spelled = options_.byte_fallback && !(options_.prefix.empty() && options_.suffix.empty());
   const size_t most = spelled ? word.size() * (1 + options_.prefix.size()) + options_.suffix.size() : word.size();
   Symbols symbols(*this, work.symbols, most);

@@ -33,7 +33,7 @@ class ByteBpeModel final : public PipelineModel {
 
   std::string_view name() const override { return "byte-level bpe"; }
 
-  void encode(std::string_view word, ModelWork& work) const override {
+  void encode(std::string_view word, EncodeWork& work) const override {
     work.cache.append(word, work.ids, [&] {
       if (whole_words_) {
         if (const auto whole = find(spell_bytes(word))) return work.ids.push_back(*whole);
@@ -42,7 +42,7 @@ class ByteBpeModel final : public PipelineModel {
     });
   }
 
-  void append_byte(char byte, ModelWork& work) const override { merges_.append_byte(byte, work.ids); }
+  void append_byte(char byte, EncodeWork& work) const override { merges_.append_byte(byte, work.ids); }
 
  private:
   bool whole_words_;

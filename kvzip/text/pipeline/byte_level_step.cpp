@@ -1,5 +1,6 @@
 // ByteLevel: GPT-2's words, their bytes spelled in a printable alphabet.
 #include "kvzip/text/byte_alphabet.h"
+#include "kvzip/text/pipeline/normalizer.h"
 #include "kvzip/text/pipeline/pre_tokenizer_steps.h"
 #include "kvzip/text/regex.h"
 
@@ -26,7 +27,11 @@ class ByteLevelStep final : public PreTokenizerStep {
     }
     const auto visit_word = [&](std::string_view word, bool /*is_match*/) {
       Piece part = piece.part(word);
-      if (options_.spell) part = {.text = store.keep(spell_bytes(word)), .origin = part.origin > 0 ? size_t{1} : 0};
+      if (options_.spell) {
+        NormalizedText spelled{.text = std::string(word), .origin = part.origin};
+        spelled.transform(spell_bytes);
+        part = {.text = store.keep(std::move(spelled.text)), .origin = spelled.origin};
+      }
       visit(part);
     };
     if (options_.use_regex) {

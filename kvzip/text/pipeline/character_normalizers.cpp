@@ -40,7 +40,7 @@ class BertNormalizer final : public Normalizer {
     if (clean_text_) change_characters(text, clean);
     if (spaced_chinese_) change_characters(text, space_chinese);
     if (strip_accents_) {
-      text.text = nfd(text.text);
+      text.transform(nfd);
       change_characters(text,
                         [](uint32_t point, std::string& out) { append_unless(is_nonspacing_mark(point), point, out); });
     }
@@ -108,10 +108,7 @@ class Nmt final : public Normalizer {
 
 class ByteLevelNormalizer final : public Normalizer {
  public:
-  void apply(NormalizedText& text) const override {
-    text.text = spell_bytes(text.text);
-    text.origin = text.origin > 0 ? 1 : 0;
-  }
+  void apply(NormalizedText& text) const override { text.transform(spell_bytes); }
 };
 
 }  // namespace

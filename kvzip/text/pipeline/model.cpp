@@ -15,6 +15,7 @@ namespace {
 
 constexpr auto kKinds = std::to_array<ComponentKind<PipelineModel>>({
     {"BPE", make_bpe_model},
+    {"Unigram", make_unigram_model},
     {"WordLevel", make_word_level_model},
     {"WordPiece", make_word_piece_model},
 });

@@ -8,21 +8,11 @@
 #include <string_view>
 #include <vector>
 
-#include "kvzip/text/merge_symbols.h"
+#include "kvzip/text/encode_work.h"
 #include "kvzip/text/pipeline/component.h"
 #include "kvzip/text/token_index.h"
-#include "kvzip/text/word_cache.h"
 
 namespace kvzip {
-
-/// What one call of encode() works with.
-struct ModelWork {
-  explicit ModelWork(size_t text_bytes) : cache(text_bytes) {}
-  std::vector<TokenId> ids;
-  WordCache cache;
-  SymbolList symbols;
-  std::string scratch;
-};
 
 class PipelineModel {
  public:
@@ -34,9 +24,9 @@ class PipelineModel {
 
   /// Appends the ids of a word, which is not empty and outlives `work`. Throws Error{input} where a part of it has no
   /// token and the model has none for what is unknown.
-  virtual void encode(std::string_view word, ModelWork& work) const = 0;
+  virtual void encode(std::string_view word, EncodeWork& work) const = 0;
   /// Appends the token of a byte that is not part of a character; only for models that take bytes.
-  virtual void append_byte(char /*byte*/, ModelWork& /*work*/) const {}
+  virtual void append_byte(char /*byte*/, EncodeWork& /*work*/) const {}
   virtual std::string_view name() const = 0;
 
   const std::vector<std::string>& tokens() const { return tokens_; }

@@ -8,6 +8,7 @@
 namespace kvzip {
 
 std::unique_ptr<PipelineModel> make_bpe_model(const Component& component);
+std::unique_ptr<PipelineModel> make_unigram_model(const Component& component);
 std::unique_ptr<PipelineModel> make_word_level_model(const Component& component);
 std::unique_ptr<PipelineModel> make_word_piece_model(const Component& component);
 

@@ -20,6 +20,7 @@ constexpr auto kKinds = std::to_array<ComponentKind<Normalizer>>({
     {"NFKC", make_nfkc},
     {"NFKD", make_nfkd},
     {"Nmt", make_nmt},
+    {"Precompiled", make_precompiled},
     {"Prepend", make_prepend},
     {"Replace", make_replace},
     {"Sequence", make_sequence},
@@ -46,6 +47,12 @@ std::unique_ptr<Normalizer> make_sequence(const Component& component) {
 }
 
 }  // namespace
+
+void expect_text_length(size_t bytes) {
+  if (bytes <= kLongestText) return;
+  throw Error(ErrorCode::input,
+              fmt::format("text of {} bytes: at most {} can be encoded at once", bytes, kLongestText));
+}
 
 std::unique_ptr<Normalizer> make_normalizer(const Component& component) {
   return make_component<Normalizer>(kKinds, component);

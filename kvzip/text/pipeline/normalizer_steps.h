@@ -15,6 +15,7 @@ std::unique_ptr<Normalizer> make_nfd(const Component& component);
 std::unique_ptr<Normalizer> make_nfkc(const Component& component);
 std::unique_ptr<Normalizer> make_nfkd(const Component& component);
 std::unique_ptr<Normalizer> make_nmt(const Component& component);
+std::unique_ptr<Normalizer> make_precompiled(const Component& component);
 std::unique_ptr<Normalizer> make_prepend(const Component& component);
 std::unique_ptr<Normalizer> make_replace(const Component& component);
 std::unique_ptr<Normalizer> make_strip(const Component& component);

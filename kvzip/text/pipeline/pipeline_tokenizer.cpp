@@ -13,14 +13,6 @@ namespace kvzip {
 
 namespace {
 
-constexpr size_t kLongestText = size_t{1} << 30;  // offsets in it are 32 bits wide
-
-void expect_length(size_t bytes) {
-  if (bytes <= kLongestText) return;
-  throw Error(ErrorCode::input,
-              fmt::format("text of {} bytes: at most {} can be encoded at once", bytes, kLongestText));
-}
-
 std::unique_ptr<Normalizer> find_normalizer(const Component& file) {
   const auto component = file.find_object("normalizer");
   return component ? make_normalizer(*component) : nullptr;
@@ -120,7 +112,7 @@ class PipelineTokenizer::Encoding {
     if (tokenizer_.normalizer_) {
       NormalizedText normalized{.text = std::string(part), .origin = origin};
       tokenizer_.normalizer_->apply(normalized);
-      expect_length(normalized.text.size());
+      expect_text_length(normalized.text.size());
       origin = normalized.origin;
       part = store_.keep(std::move(normalized.text));
     }
@@ -133,11 +125,11 @@ class PipelineTokenizer::Encoding {
 
   const PipelineTokenizer& tokenizer_;
   TextStore store_;
-  ModelWork work_;
+  EncodeWork work_;
 };
 
 std::vector<TokenId> PipelineTokenizer::encode(std::string_view text) const {
-  expect_length(text.size());
+  expect_text_length(text.size());
   Encoding encoding(*this, text.size());
   std::string repaired;
   if (!bytes_ && valid_utf8_length(text) < text.size()) {

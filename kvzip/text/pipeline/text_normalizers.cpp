@@ -14,10 +14,7 @@ class NormalForm final : public Normalizer {
   using Form = std::string (*)(std::string_view text);
   explicit NormalForm(Form form) : form_(form) {}
 
-  void apply(NormalizedText& text) const override {
-    text.text = form_(text.text);
-    text.origin = text.origin > 0 ? 1 : 0;
-  }
+  void apply(NormalizedText& text) const override { text.transform(form_); }
 
  private:
   Form form_;
@@ -48,6 +45,7 @@ class Replace final : public Normalizer {
     size_t origin = 0;
     pattern_.split(text.text, [&](std::string_view part, bool is_match) {
       const size_t before = out.size();
+      expect_text_length(before);
       out += is_match ? std::string_view(content_) : part;
       // A replacement is where the last of what it replaces was.
       if (is_match) {

@@ -5,8 +5,8 @@
 #include <limits>
 
 #include "kvzip/base/quote.h"
+#include "kvzip/text/byte_trie.h"
 #include "kvzip/text/pipeline/models.h"
-#include "kvzip/text/unicode/utf8_append.h"
 
 namespace kvzip {
 
@@ -36,7 +36,7 @@ class WordLevel final : public PipelineModel {
 
   std::string_view name() const override { return "wordlevel"; }
 
-  void encode(std::string_view word, ModelWork& work) const override {
+  void encode(std::string_view word, EncodeWork& work) const override {
     const auto id = find(word);
     work.ids.push_back(id ? *id : unknown_.of(word));
   }
@@ -53,12 +53,16 @@ class WordPiece final : public PipelineModel {
         unknown_(component, *this),
         prefix_(component.text("continuing_subword_prefix")),
         longest_word_(component.count("max_input_chars_per_word", std::numeric_limits<int64_t>::max())) {
-    for (const std::string& token : tokens()) longest_token_ = std::max(longest_token_, token.size());
+    for (size_t id = 0; id < tokens().size(); ++id) {
+      const std::string_view token = tokens()[id];
+      first_.add(token, static_cast<TokenId>(id));
+      if (token.starts_with(prefix_)) others_.add(token.substr(prefix_.size()), static_cast<TokenId>(id));
+    }
   }
 
   std::string_view name() const override { return "wordpiece"; }
 
-  void encode(std::string_view word, ModelWork& work) const override {
+  void encode(std::string_view word, EncodeWork& work) const override {
     work.cache.append(word, work.ids, [&] {
       const size_t before = work.ids.size();
       if (!is_too_long(word) && append_pieces(word, work)) return;
@@ -74,38 +78,26 @@ class WordPiece final : public PipelineModel {
     return static_cast<size_t>(std::ranges::count_if(word, begins)) > longest_word_;
   }
 
-  bool append_pieces(std::string_view word, ModelWork& work) const {
+  bool append_pieces(std::string_view word, EncodeWork& work) const {
     for (size_t at = 0; at < word.size();) {
-      const size_t length = append_piece(word, at, work);
-      if (length == 0) return false;
-      at += length;
+      size_t longest = 0;
+      TokenId piece = -1;
+      (at == 0 ? first_ : others_).prefixes(word.substr(at), [&](size_t length, TokenId id) {
+        longest = length;
+        piece = id;
+      });
+      if (longest == 0) return false;
+      work.ids.push_back(piece);
+      at += longest;
     }
     return true;
-  }
-
-  /// How many bytes of the word the token covers; 0: there is none.
-  size_t append_piece(std::string_view word, size_t begin, ModelWork& work) const {
-    std::string& spelling = work.scratch;
-    spelling.assign(begin > 0 ? prefix_ : "");
-    const size_t before = spelling.size();
-    if (before > longest_token_) return 0;
-    spelling += word.substr(begin, longest_token_ - before);
-    while (spelling.size() > before) {
-      const bool whole = begin + spelling.size() - before == word.size() ||
-                         (static_cast<unsigned char>(word[begin + spelling.size() - before]) & 0xC0U) != 0x80U;
-      if (const auto id = whole ? find(spelling) : std::nullopt) {
-        work.ids.push_back(*id);
-        return spelling.size() - before;
-      }
-      spelling.pop_back();
-    }
-    return 0;
   }
 
   UnknownWord unknown_;
   std::string prefix_;
   size_t longest_word_;
-  size_t longest_token_ = 0;
+  ByteTrie first_;   ///< tokens at the start of a word
+  ByteTrie others_;  ///< those inside, without the prefix
 };
 
 }  // namespace
