@@ -4,9 +4,11 @@
 #include <string>
 #include <vector>
 
+#include "kvzip/backend/cuda/attend_decode.h"
 #include "kvzip/backend/cuda/attend_plain.h"
 #include "kvzip/backend/cuda/merge_parts.h"
 #include "kvzip/backend/cuda/rows.h"
+#include "kvzip/backend/cuda/score.h"
 #include "kvzip/base/check.h"
 
 namespace kvzip::cuda {
@@ -47,6 +49,11 @@ void check_args(const AttendArgs& args) {
 constexpr size_t kManyQueries = 64;
 constexpr size_t kAlignment = 256;  ///< of outputs of segments
 
+/// Rows begin at multiples of 16 bytes, as the kernels' wide loads want them.
+bool is_aligned(const ConstView& view) {
+  return reinterpret_cast<uintptr_t>(view.data) % 16 == 0 && view.stride % 16 == 0;
+}
+
 /// How the queries see a dense segment.
 enum class Mask : uint8_t { none, causal, other };
 
@@ -62,23 +69,28 @@ Mask mask_of(const AttendArgs& args, const Segment& segment) {
 
 }  // namespace
 
+// f32 activations are exact mode's, and stay out of the matrix units. Where scores are asked for, they are a pass of
+// their own beside attention that uses every key.
 void Attention::run(const AttendArgs& args) {
   check_args(args);
   if (args.q.rows == 0) return;
+  if (args.q.dtype == DType::f32) return run_plain(args);
+  if (args.score != nullptr) {
+    if (!takes_dense(args) || !run_score(args)) return run_plain(args);
+    return run_dense(args);
+  }
   if (takes_dense(args)) return run_dense(args);
-  run_plain(args);
+  if (!run_decode(args)) run_plain(args);
 }
 
-// f32 activations are exact mode's, and stay out of the matrix units.
 bool Attention::takes_dense(const AttendArgs& args) const {
-  if (args.q.dtype == DType::f32 || args.q.rows < kManyQueries || args.score != nullptr) return false;
+  if (args.q.rows < kManyQueries && args.score == nullptr) return false;
   if (args.segments.empty() || args.segments.size() > 2) return false;
   for (const Segment& segment : args.segments) {
     if (segment.dtype != args.segments[0].dtype || !is_dense(segment.heads, segment.dtype, args.head_dim)) return false;
     if (mask_of(args, segment) == Mask::other) return false;
   }
-  return reinterpret_cast<uintptr_t>(args.q.data) % 16 == 0 && args.q.stride % 16 == 0 &&
-         reinterpret_cast<uintptr_t>(args.out.data) % 16 == 0 && args.out.stride % 16 == 0;
+  return is_aligned(args.q) && is_aligned(args.out);
 }
 
 void Attention::run_dense(const AttendArgs& args) {
@@ -108,6 +120,57 @@ void Attention::run_dense(const AttendArgs& args) {
   }
   if (merged) return merge_parts(parts, args.head_dim, args.out, stream_);
   if (!direct) convert(parts[0].out, args.out, stream_);
+}
+
+// False where the kernels don't take the call.
+bool Attention::run_decode(const AttendArgs& args) {
+  if (!is_aligned(args.q) || !is_aligned(args.out)) return false;
+  std::vector<DecodeSegment> segments;
+  for (const Segment& segment : args.segments) {
+    segments.push_back({segment.heads, segment.dtype, false, segment.positional, segment.first_position});
+  }
+  const size_t group = args.q.cols / args.head_dim / args.kv_heads;
+  DecodeArgs decode{.q = args.q,
+                    .out = args.out,
+                    .tokens = args.q.rows,
+                    .kv_heads = args.kv_heads,
+                    .group = group,
+                    .head_dim = args.head_dim,
+                    .scale = args.scale,
+                    .window = args.window,
+                    .segments = segments};
+  if (!can_attend_decode(decode)) return false;
+  const auto position = static_cast<int32_t>(args.first_position);
+  auto* const on_gpu = static_cast<int32_t*>(heads_.at_least(sizeof(position)));
+  staging_->upload(on_gpu, &position, sizeof(position));
+  decode.positions = on_gpu;
+  attend_decode(decode, workspace_.at_least(attend_decode_workspace_bytes(args.q.rows * group, args.head_dim)),
+                stream_);
+  return true;
+}
+
+// Raises the scores alone. False where the kernels don't take the call.
+bool Attention::run_score(const AttendArgs& args) {
+  const Segment& document = args.segments[0];
+  const Segment& repetition = args.segments[1];
+  if (document.dtype != repetition.dtype || mask_of(args, document) != Mask::none || !repetition.positional)
+    return false;
+  const size_t group = args.q.cols / args.head_dim / args.kv_heads;
+  const ScoreArgs score{.q = args.q,
+                        .first_position = args.first_position,
+                        .kv_heads = args.kv_heads,
+                        .group = group,
+                        .head_dim = args.head_dim,
+                        .scale = args.scale,
+                        .dtype = document.dtype,
+                        .document = document.heads,
+                        .repetition = repetition.heads,
+                        .repetition_position = repetition.first_position,
+                        .request = *args.score};
+  if (!can_raise_scores(score)) return false;
+  raise_scores(score, workspace_.at_least(score_workspace_bytes(args.q.rows, args.kv_heads, group, args.head_dim)),
+               stream_);
+  return true;
 }
 
 void Attention::run_plain(const AttendArgs& args) {

@@ -15,7 +15,13 @@ class Attention {
  public:
   /// All must outlive it.
   Attention(DeviceMemory& memory, Staging& staging, cudaStream_t stream)
-      : staging_(&staging), stream_(stream), heads_(memory), halves_(memory), parts_(memory), dense_(memory, stream) {}
+      : staging_(&staging),
+        stream_(stream),
+        heads_(memory),
+        halves_(memory),
+        parts_(memory),
+        workspace_(memory),
+        dense_(memory, stream) {}
 
   /// Backend::attend(). Throws Error{unsupported} for rows of another type than f32, f16, bf16, q8_0, q4_0.
   void run(const AttendArgs& args);
@@ -23,6 +29,8 @@ class Attention {
  private:
   bool takes_dense(const AttendArgs& args) const;
   void run_dense(const AttendArgs& args);
+  bool run_decode(const AttendArgs& args);
+  bool run_score(const AttendArgs& args);
   void run_plain(const AttendArgs& args);
 
   Staging* staging_;
@@ -30,6 +38,7 @@ class Attention {
   DeviceScratch heads_;   // addresses of rows, log sums
   DeviceScratch halves_;  // queries in the type of the rows
   DeviceScratch parts_;   // attention outputs of single segments
+  DeviceScratch workspace_;
   DenseAttention dense_;
 };
 
