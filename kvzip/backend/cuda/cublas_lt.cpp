@@ -44,8 +44,8 @@ CublasLt open_library() {
 }  // namespace
 
 const CublasLt& cublas_lt() {
-  static const CublasLt lt = open_library();
-  return lt;
+  static const CublasLt kLibraryFunctions = open_library();
+  return kLibraryFunctions;
 }
 
 void cublas_check(cublasStatus_t status, const char* what) {
