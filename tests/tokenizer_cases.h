@@ -4,7 +4,6 @@
 
 #include <charconv>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <optional>
 #include <sstream>
@@ -15,6 +14,7 @@
 
 #include "kvzip/text/tokenizer.h"
 #include "kvzip/text/utf8.h"
+#include "tests/test_paths.h"
 
 namespace kvzip {
 
@@ -24,14 +24,12 @@ struct TokenizerCase {
   std::string decoded;
 };
 
-/// Runs tests/tokenizers/SCRIPT, which puts its files into the folder that is returned.
-inline std::string make_tokenizer_cases(const std::string& script) {
-  const std::string folder = KVZIP_BINARY_DIR "/tests/" + script;
-  std::filesystem::remove_all(folder);
-  const std::string command = KVZIP_SOURCE_DIR "/.deps/venv/bin/python " KVZIP_SOURCE_DIR "/tests/tokenizers/" +
-                              script + ".py '" + folder + "'";
-  if (std::system(command.c_str()) != 0) throw std::runtime_error("failed: " + command);
-  return folder;
+/// Runs tests/tokenizers/SCRIPT.py, which puts its files into `folder`.
+inline void make_tokenizer_cases(const std::string& script, const std::string& folder) {
+  const std::string command =
+      python_path() + " '" KVZIP_SOURCE_DIR "/tests/tokenizers/" + script + ".py' '" + folder + "'";
+  if (std::system(command.c_str()) != 0)
+    throw std::runtime_error("failed: " + command);  // NOLINT(concurrency-mt-unsafe)
 }
 
 inline std::string from_hex(std::string_view hex) {

@@ -5,6 +5,7 @@
 #include "kvzip/base/error.h"
 #include "kvzip/base/quote.h"
 #include "kvzip/text/byte_alphabet.h"
+#include "kvzip/text/text_cuts.h"
 #include "kvzip/text/utf8.h"
 
 namespace kvzip {
@@ -75,6 +76,9 @@ void ByteBpe::encode_plain(std::string_view text, bool /*space_before*/, EncodeW
     text.remove_prefix(invalid);
   }
 }
+
+// All patterns of PreTokenizer end their words there.
+size_t ByteBpe::find_cut(std::string_view text, size_t from) const { return find_word_cut(text, from); }
 
 void ByteBpe::encode_word(std::string_view word, EncodeWork& work) const {
   if (pre_tokenizer_.whole_words_first()) {

@@ -21,6 +21,7 @@ class ByteBpe final : public VocabularyTokenizer {
 
  private:
   void encode_plain(std::string_view text, bool space_before, EncodeWork& work) const override;
+  size_t find_cut(std::string_view text, size_t from) const override;
   void encode_word(std::string_view word, EncodeWork& work) const;
   void add_pieces();
   ByteMerges make_merges(const std::vector<std::string>& merges) const;

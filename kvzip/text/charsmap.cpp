@@ -85,8 +85,8 @@ std::optional<Charsmap::Match> Charsmap::shortest(std::string_view text) const {
 }
 
 void Charsmap::find_untouched() {
-  const auto is_plain = [](uint32_t unit, uint8_t byte) { return label(unit) != byte; };
-  for (uint8_t first = 0; first < stays_.size(); ++first) {
+  const auto is_plain = [](uint32_t unit, size_t byte) { return label(unit) != byte; };
+  for (size_t first = 0; first < stays_.size(); ++first) {
     const size_t node = offset(units_[0]) ^ first;
     if (node >= units_.size() || is_plain(units_[node], first)) {
       stays_[first] = true;
@@ -94,7 +94,7 @@ void Charsmap::find_untouched() {
     }
     const size_t children = node ^ offset(units_[node]);
     bool stays = !has_value(units_[node]);
-    for (uint8_t second = 0; stays && second < stays_.size(); ++second) {
+    for (size_t second = 0; stays && second < stays_.size(); ++second) {
       const size_t child = children ^ second;
       stays = child >= units_.size() || is_plain(units_[child], second);
     }

@@ -7,20 +7,14 @@
 
 #include "kvzip/base/error.h"
 #include "kvzip/base/quote.h"
+#include "kvzip/text/split_patterns.h"
 
 namespace kvzip {
 
 namespace {
 
-// The patterns are part of the models: any change to them changes what the models read.
+// Like those in split_patterns.h.
 constexpr std::string_view kDigit = R"(\p{N})";
-constexpr std::string_view kGpt2 = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
-constexpr std::string_view kQwen2 =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-constexpr std::string_view kLlama3 = R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3})"
-                                     R"(| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-constexpr std::string_view kQwen35 = R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N})"
-                                     R"(| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 constexpr std::string_view kPunctuation = R"([\p{P}$+<=>^~|]+)";
 constexpr std::string_view kDigits = R"(\p{N}+)";
 constexpr std::string_view kThreeDigits = R"([0-9][0-9][0-9])";
@@ -33,12 +27,12 @@ struct Row {
 
 const std::vector<Row>& rows() {
   static const std::vector<Row> kRows = {
-      {{"gpt-2", "phi-2", "olmo"}, {kGpt2}},
-      {{"smollm", "starcoder", "refact", "command-r", "codeshell"}, {kDigit, kGpt2}},
-      {{"qwen2", "deepseek-r1-qwen"}, {kQwen2}},
-      {{"qwen35"}, {kQwen35}},
-      {{"llama-bpe", "llama3", "llama-v3"}, {kLlama3}, true},
-      {{"default"}, {kPunctuation, kGpt2, kDigits, kThreeDigits}},
+      {{"gpt-2", "phi-2", "olmo"}, {kGpt2Words}},
+      {{"smollm", "starcoder", "refact", "command-r", "codeshell"}, {kDigit, kGpt2Words}},
+      {{"qwen2", "deepseek-r1-qwen"}, {kQwen2Words}},
+      {{"qwen35"}, {kQwen35Words}},
+      {{"llama-bpe", "llama3", "llama-v3"}, {kLlama3Words}, true},
+      {{"default"}, {kPunctuation, kGpt2Words, kDigits, kThreeDigits}},
   };
   return kRows;
 }

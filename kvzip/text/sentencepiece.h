@@ -19,6 +19,7 @@ class SentencePiece final : public VocabularyTokenizer {
 
  private:
   void encode_plain(std::string_view text, bool space_before, EncodeWork& work) const override;
+  size_t find_cut(std::string_view text, size_t from) const override { return bpe_.find_cut(text, from); }
   void add_pieces();
 
   ByteFallback fallback_;

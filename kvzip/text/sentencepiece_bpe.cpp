@@ -61,6 +61,7 @@ SentencePieceBpe::SentencePieceBpe(const SentencePieceBpeTables& tables, std::ve
     // Special tokens are matched before words are; only what merging makes can join words.
     const auto id = static_cast<TokenId>(i);
     if (kind(id) != TokenKind::normal && !is_unused(id)) continue;
+    has_unused_ = has_unused_ || is_unused(id);
     longest_ = std::max(longest_, tables_.tokens[i].size());
     spaced.clear();
     append_replaced(tables_.tokens[i], kSpelledSpace, " ", spaced);

@@ -33,6 +33,11 @@ class SentencePieceBpe {
   /// Appends the ids of `text`, where spaces may be written as such or as U+2581; with `space_before`, as if a space
   /// stood before it. The bytes of `text` outlive `work`.
   void encode(std::string_view text, bool space_before, EncodeWork& work) const;
+  /// The first place at or behind `from`, which is at least 1, where the text can be cut into two that have the same
+  /// ids; the end where there is none.
+  size_t find_cut(std::string_view text, size_t from) const {
+    return has_unused_ ? text.size() : word_end(text, from - 1);
+  }
 
  private:
   class Unmerging;
@@ -50,6 +55,7 @@ class SentencePieceBpe {
   SentencePieceBpeTables tables_;
   std::vector<float> scores_;
   bool split_unused_;
+  bool has_unused_ = false;              ///< and takes them apart
   size_t longest_ = 0;                   ///< bytes of the longest token
   std::array<bool, 256> joins_space_{};  ///< by byte: whether any token has a space right behind it
 };

@@ -14,6 +14,21 @@
 
 namespace kvzip {
 
+/// Says of most hashes that were not added that they weren't, from far less memory than the tables below, which most
+/// look-ups of byte pair encoding would otherwise miss the caches for.
+class HashFilter {
+ public:
+  explicit HashFilter(size_t expected);
+  void add(uint32_t hash) { bits_[word_of(hash)] |= bit_of(hash); }
+  bool may_contain(uint32_t hash) const { return (bits_[word_of(hash)] & bit_of(hash)) != 0; }
+
+ private:
+  size_t word_of(uint32_t hash) const { return (hash >> 6U) & (bits_.size() - 1); }
+  static uint64_t bit_of(uint32_t hash) { return uint64_t{1} << (hash & 63U); }
+
+  std::vector<uint64_t> bits_;  ///< a power of two
+};
+
 /// Finds tokens by spelling. Where a spelling occurs twice the lowest id is found; empty spellings are not.
 class TokenIndex {
  public:
@@ -31,6 +46,7 @@ class TokenIndex {
   size_t slot_of(std::string_view spelling, uint32_t hash) const;
 
   std::span<const std::string> tokens_;
+  HashFilter filter_;
   std::vector<Slot> slots_;  ///< a power of two, at least twice the tokens
 };
 
@@ -49,8 +65,9 @@ class MergeIndex {
     uint64_t pair = 0;
     Merge merge;
   };
-  size_t slot_of(uint64_t pair) const;
+  size_t slot_of(uint64_t pair, uint32_t hash) const;
 
+  HashFilter filter_;
   std::vector<Slot> slots_;
 };
 

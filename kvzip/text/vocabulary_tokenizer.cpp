@@ -4,6 +4,7 @@
 
 #include "kvzip/base/error.h"
 #include "kvzip/base/quote.h"
+#include "kvzip/text/text_cuts.h"
 
 namespace kvzip {
 
@@ -35,14 +36,56 @@ void VocabularyTokenizer::add_special_tokens() {
 }
 
 std::vector<TokenId> VocabularyTokenizer::encode(std::string_view text) const {
+  return encode_in_parts(text, encode_part_bytes(text.size()));
+}
+
+std::vector<TokenId> VocabularyTokenizer::encode_in_parts(std::string_view text, size_t part_bytes) const {
   if (text.size() > kLongestText) {
     throw Error(ErrorCode::input,
                 fmt::format("text of {} bytes: at most {} can be encoded at once", text.size(), kLongestText));
   }
-  EncodeWork work(text.size());
-  work.ids.reserve(text.size() / 4 + 8);
-  bool at_start = true;
-  for (size_t at = 0; at < text.size();) {
+  const std::vector<Part> parts = parts_of(text, part_bytes);
+  std::vector<TokenId> ids = encode_parts(parts.size(), [&](size_t part, std::vector<TokenId>& part_ids) {
+    const size_t bytes = parts[part].end - parts[part].begin;
+    EncodeWork work(bytes);
+    work.ids.reserve(bytes / 4 + 8);
+    encode_part(text, parts[part], work);
+    part_ids = std::move(work.ids);
+  });
+  finish(ids);
+  return ids;
+}
+
+std::vector<VocabularyTokenizer::Part> VocabularyTokenizer::parts_of(std::string_view text, size_t part_bytes) const {
+  std::vector<Part> parts;
+  Part part{.begin = 0, .end = text.size(), .at_start = true};
+  const auto cut = [&](size_t at, bool at_start) {
+    parts.push_back({.begin = part.begin, .end = at, .at_start = part.at_start});
+    part.begin = at;
+    part.at_start = at_start;
+  };
+  // Where the whole text is one part there is no need to look.
+  for (size_t at = 0; at < text.size() && text.size() - part.begin > part_bytes;) {
+    const auto special = specials_.find(text, at);
+    const std::string_view plain = text.substr(at, (special ? special->begin : text.size()) - at);
+    while (at + plain.size() - part.begin > part_bytes) {
+      const size_t from = part.begin + part_bytes - std::min(at, part.begin + part_bytes);
+      const size_t end = find_cut(plain, std::max<size_t>(from, 1));
+      if (end >= plain.size()) break;
+      cut(at + end, false);
+    }
+    if (!special) break;
+    at = special->end;
+    if (at - part.begin >= part_bytes) cut(at, kind(special->id) == TokenKind::control);
+  }
+  cut(text.size(), false);
+  return parts;
+}
+
+void VocabularyTokenizer::encode_part(std::string_view text, const Part& part, EncodeWork& work) const {
+  text = text.substr(0, part.end);
+  bool at_start = part.at_start;
+  for (size_t at = part.begin; at < text.size();) {
     const auto special = specials_.find(text, at);
     const size_t plain_end = special ? special->begin : text.size();
     if (plain_end > at) encode_plain(text.substr(at, plain_end - at), options_.space_prefix && at_start, work);
@@ -51,8 +94,6 @@ std::vector<TokenId> VocabularyTokenizer::encode(std::string_view text) const {
     at_start = kind(special->id) == TokenKind::control;
     at = special->end;
   }
-  finish(work.ids);
-  return std::move(work.ids);
 }
 
 ByteFallback VocabularyTokenizer::byte_fallback() const {

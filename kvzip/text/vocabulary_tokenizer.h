@@ -20,7 +20,10 @@ class VocabularyTokenizer : public Tokenizer {
   VocabularyTokenizer(const VocabularyTokenizer&) = delete;
   VocabularyTokenizer& operator=(const VocabularyTokenizer&) = delete;
 
+  /// Long texts on all threads; the ids don't depend on that.
   std::vector<TokenId> encode(std::string_view text) const final;
+  /// The same, in parts of at least `part_bytes` bytes where the text can be cut.
+  std::vector<TokenId> encode_in_parts(std::string_view text, size_t part_bytes) const;
   std::string_view piece(TokenId id) const final;
   std::string decode(std::span<const TokenId> ids) const override;
   size_t vocab_size() const final { return tokens_.size(); }
@@ -46,6 +49,9 @@ class VocabularyTokenizer : public Tokenizer {
   /// Appends the ids of `text`, in which no special token occurs; with `space_before`, as if a space stood before it.
   /// Everything that `text` views outlives `work`.
   virtual void encode_plain(std::string_view text, bool space_before, EncodeWork& work) const = 0;
+  /// The first place at or behind `from`, which is at least 1, where a text without special tokens can be cut into two
+  /// that have the same ids, the second one with no space before it; the end where there is none.
+  virtual size_t find_cut(std::string_view text, size_t /*from*/) const { return text.size(); }
   /// Changes the ids of a whole text at the end of encode().
   virtual void finish(std::vector<TokenId>& /*ids*/) const {}
 
@@ -66,7 +72,17 @@ class VocabularyTokenizer : public Tokenizer {
   }
 
  private:
+  using Found = SpecialTokens::Found;
+  /// A stretch of the text that no special token reaches into or out of.
+  struct Part {
+    size_t begin;
+    size_t end;
+    bool at_start;  ///< of the text, or right behind a control token
+  };
+
   size_t checked(TokenId id) const;
+  void encode_part(std::string_view text, const Part& part, EncodeWork& work) const;
+  std::vector<Part> parts_of(std::string_view text, size_t part_bytes) const;
   void add_special_tokens();
 
   std::vector<std::string> tokens_;

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Trains small SentencePiece models of every kind and records what the library `sentencepiece` makes of the hard texts.
+"""Trains small SentencePiece models of every kind and records what the library `sentencepiece` makes of the hard texts, and what
+the package `tokenizers` does with the pieces of Unigram models.
 usage: sentencepiece_cases.py FOLDER      writes NAME.model and NAME.cases: on each line a text, its ids, and the decoded text; the texts
-                                          in hexadecimal
+                                          in hexadecimal. NAME.pieces: pieces (hexadecimal) and scores, NAME.ids: lines as in .cases
 """
 import io
 import pathlib
@@ -10,6 +11,7 @@ import sys
 
 import sentencepiece as spm
 from hard_texts import hard_bytes, hard_texts, training_corpus
+from tokenizers import Tokenizer, models
 
 SYMBOLS = dict(user_defined_symbols=["<sep>", "▁▁", "▁▁▁", "##", "\n", "é漢", "don't", "a b"], control_symbols=["<start_of_turn>", "x_"])
 PLAIN = dict(normalization_rule_name="identity", add_dummy_prefix=False, remove_extra_whitespaces=False)
@@ -70,6 +72,22 @@ def record(folder, name, model, texts):
             cases.write(f"-\t{' '.join(map(str, ids))}\t{processor.decode(ids).encode().hex()}\n")
 
 
+def record_unigram(folder, name, model, texts):
+    """The bare model of the package, without any normalization."""
+    processor = spm.SentencePieceProcessor(model_proto=model)
+    pieces = [(processor.id_to_piece(i), processor.get_score(i)) for i in range(processor.vocab_size())]
+    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=processor.unk_id(), byte_fallback="bytes" in name))
+    (folder / f"{name}.pieces").write_text("".join(f"{piece.encode().hex()} {score!r}\n" for piece, score in pieces))
+    with open(folder / f"{name}.ids", "w") as cases:
+        for text in texts:
+            try:
+                spelled = text.decode().replace(" ", "▁")
+            except UnicodeDecodeError:
+                continue
+            ids = tokenizer.encode(spelled, add_special_tokens=False).ids
+            cases.write(f"{spelled.encode().hex()}\t{' '.join(map(str, ids))}\t\n")
+
+
 def main(folder):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "denormalize.tsv").write_text("61\t41\n62 63\t2603 20\n")  # a -> A, bc -> snowman and a space
@@ -84,6 +102,8 @@ def main(folder):
         writer = io.BytesIO()
         spm.SentencePieceTrainer.train(sentence_iterator=iter(corpus), model_writer=writer, hard_vocab_limit=False, minloglevel=2, num_threads=1, **options)
         record(folder, name, writer.getvalue(), texts)
+        if name.startswith("unigram"):
+            record_unigram(folder, name, writer.getvalue(), texts)
         if name in ("bpe_llama", "unigram", "bpe_gemma"):
             record(folder, name + "_unused", with_unused(writer.getvalue(), random.Random(9)), texts)
     return 0

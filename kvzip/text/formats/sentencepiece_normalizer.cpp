@@ -26,19 +26,19 @@ SentencePieceNormalizer::SentencePieceNormalizer(const SentencePieceNormalizatio
 /// One normalization, from left to right.
 class SentencePieceNormalizer::Run {
  public:
-  Run(const SentencePieceNormalizer& normalizer, std::string_view text)
+  Run(const SentencePieceNormalizer& normalizer, std::string_view text, bool at_start)
       : normalizer_(normalizer),
         text_(text),
+        adds_space_(normalizer.options_.add_dummy_prefix && (at_start || normalizer.suffix_)),
         space_(normalizer.options_.escape_whitespaces ? kSpelledSpace : " "),
         after_space_(normalizer.options_.remove_extra_whitespaces) {}
 
   std::string result() {
     const bool trims = normalizer_.options_.remove_extra_whitespaces;
-    const bool adds_space = normalizer_.options_.add_dummy_prefix;
     if (trims) skip_spaces();
     if (at_ == text_.size()) return {};
     out_.reserve(text_.size() - at_ + (text_.size() - at_) / 2);
-    if (adds_space && !normalizer_.suffix_) out_ += space_;
+    if (adds_space_ && !normalizer_.suffix_) out_ += space_;
     while (at_ < text_.size()) {
       if (const size_t run = plain_run()) {
         append_characters(text_.substr(at_, run));
@@ -50,7 +50,7 @@ class SentencePieceNormalizer::Run {
       at_ += step.length;
     }
     while (trims && out_.ends_with(space_)) out_.resize(out_.size() - space_.size());
-    if (adds_space && normalizer_.suffix_) out_ += space_;
+    if (adds_space_ && normalizer_.suffix_) out_ += space_;
     return std::move(out_);
   }
 
@@ -112,6 +112,7 @@ class SentencePieceNormalizer::Run {
 
   const SentencePieceNormalizer& normalizer_;
   std::string_view text_;
+  bool adds_space_;
   std::string_view space_;
   bool after_space_;
   size_t at_ = 0;
@@ -120,6 +121,8 @@ class SentencePieceNormalizer::Run {
   std::string out_;
 };
 
-std::string SentencePieceNormalizer::normalize(std::string_view text) const { return Run(*this, text).result(); }
+std::string SentencePieceNormalizer::normalize(std::string_view text, bool at_start) const {
+  return Run(*this, text, at_start).result();
+}
 
 }  // namespace kvzip

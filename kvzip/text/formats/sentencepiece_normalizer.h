@@ -18,8 +18,8 @@ class SentencePieceNormalizer {
   SentencePieceNormalizer(const SentencePieceNormalization& normalization, bool whitespace_as_suffix,
                           const SpecialTokens& untouchable);
 
-  /// Bytes that are not UTF-8 become U+FFFD each.
-  std::string normalize(std::string_view text) const;
+  /// Bytes that are not UTF-8 become U+FFFD each. No space is put before a text that is not `at_start`.
+  std::string normalize(std::string_view text, bool at_start = true) const;
   /// Whether normalize() only spells spaces and puts one before the text, where the text is UTF-8.
   bool only_spells_spaces() const { return charsmap_.empty() && !options_.remove_extra_whitespaces && !suffix_; }
 

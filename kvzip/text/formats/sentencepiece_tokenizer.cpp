@@ -21,8 +21,9 @@ Unigram make_unigram(const std::vector<std::string>& pieces, const std::vector<f
 }  // namespace
 
 SentencePieceTokenizer::SentencePieceTokenizer(SentencePieceSpec spec, const SentencePieceOptions& options)
-    : VocabularyTokenizer(std::move(spec.pieces), std::move(spec.kinds),
-                          {.find_control = options.find_control_tokens, .find_user_defined = false}),
+    : VocabularyTokenizer(
+          std::move(spec.pieces), std::move(spec.kinds),
+          {.space_prefix = true, .find_control = options.find_control_tokens, .find_user_defined = false}),
       spec_(std::move(spec)),
       fallback_(byte_fallback()),
       normalizer_(spec_.normalization, spec_.whitespace_as_suffix, user_defined_) {
@@ -80,6 +81,9 @@ void SentencePieceTokenizer::add_user_defined() {
     std::string spaced;
     append_replaced(token, kSpelledSpace, " ", spaced);
     spaced_user_defined_.add(spaced, id);
+    for (size_t at = spaced.find(' ', 1); at < spaced.size(); at = spaced.find(' ', at + 1)) {
+      joins_space_[static_cast<uint8_t>(spaced[at - 1])] = true;
+    }
   }
 }
 
@@ -97,12 +101,13 @@ std::string SentencePieceTokenizer::description() const {
   return "sentencepiece";
 }
 
-void SentencePieceTokenizer::encode_plain(std::string_view text, bool /*space_before*/, EncodeWork& work) const {
+void SentencePieceTokenizer::encode_plain(std::string_view text, bool space_before, EncodeWork& work) const {
   // Spelled as they are, words can be looked up in the cache without a copy of the text.
-  const bool as_it_is = bpe_ && normalizer_.only_spells_spaces() && !spec_.normalization.add_dummy_prefix &&
+  const bool prefixed = spec_.normalization.add_dummy_prefix && space_before;
+  const bool as_it_is = bpe_ && normalizer_.only_spells_spaces() && !prefixed &&
                         valid_utf8_length(text) == text.size() && text.find(kSpelledSpace) == std::string_view::npos;
   if (as_it_is) return encode_bpe(text, work);
-  std::string normalized = normalizer_.normalize(text);
+  std::string normalized = normalizer_.normalize(text, space_before);
   if (unigram_) return unigram_->encode(normalized, work.ids);
   if (spec_.type == SentencePieceModelType::word) return encode_words(normalized, work.ids);
   if (spec_.type == SentencePieceModelType::character) return encode_characters(normalized, work.ids);
@@ -110,6 +115,16 @@ void SentencePieceTokenizer::encode_plain(std::string_view text, bool /*space_be
   spaced.reserve(normalized.size());
   append_replaced(normalized, kSpelledSpace, " ", spaced);
   encode_bpe(spaced, work);
+}
+
+size_t SentencePieceTokenizer::find_cut(std::string_view text, size_t from) const {
+  // Other normalizations look at neighbours, and Unigram's sums go on from word to word.
+  if (!bpe_ || !normalizer_.only_spells_spaces()) return text.size();
+  for (size_t at = bpe_->find_cut(text, from); at < text.size(); at = bpe_->find_cut(text, at + 1)) {
+    const std::string_view before = text.substr(0, at);
+    if (!before.ends_with(kSpelledSpace) && !joins_space_[static_cast<uint8_t>(before.back())]) return at;
+  }
+  return text.size();
 }
 
 void SentencePieceTokenizer::encode_bpe(std::string_view text, EncodeWork& work) const {

@@ -2,6 +2,7 @@
 // threads.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,6 +27,7 @@ class SentencePieceTokenizer final : public VocabularyTokenizer {
 
  private:
   void encode_plain(std::string_view text, bool space_before, EncodeWork& work) const override;
+  size_t find_cut(std::string_view text, size_t from) const override;
   void finish(std::vector<TokenId>& ids) const override;
 
   void add_pieces(const std::string& unknown_surface);
@@ -42,6 +44,7 @@ class SentencePieceTokenizer final : public VocabularyTokenizer {
   SpecialTokens spaced_user_defined_;  ///< with spaces for U+2581
   SpecialTokens none_;
   bool has_user_defined_ = false;
+  std::array<bool, 256> joins_space_{};  ///< by byte: whether a user-defined piece has a space right behind it
   ByteFallback fallback_;
   SentencePieceNormalizer normalizer_;
   std::optional<SentencePieceNormalizer> denormalizer_;

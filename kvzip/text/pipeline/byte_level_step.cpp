@@ -3,12 +3,11 @@
 #include "kvzip/text/pipeline/normalizer.h"
 #include "kvzip/text/pipeline/pre_tokenizer_steps.h"
 #include "kvzip/text/regex.h"
+#include "kvzip/text/split_patterns.h"
 
 namespace kvzip {
 
 namespace {
-
-constexpr std::string_view kWords = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 
 class ByteLevelStep final : public PreTokenizerStep {
  public:
@@ -18,7 +17,7 @@ class ByteLevelStep final : public PreTokenizerStep {
     bool spell;
   };
 
-  explicit ByteLevelStep(const Options& options) : options_(options), words_(kWords) {}
+  explicit ByteLevelStep(const Options& options) : options_(options), words_(kGpt2Words) {}
 
   void split(Piece piece, TextStore& store, PieceVisitor visit) const override {
     if (options_.add_prefix_space && !piece.text.starts_with(' ')) {
@@ -39,6 +38,11 @@ class ByteLevelStep final : public PreTokenizerStep {
     } else {
       visit_word(piece.text, true);
     }
+  }
+
+  Cuts cuts() const override {
+    if (options_.add_prefix_space) return Cuts::unknown;
+    return options_.use_regex ? Cuts::ends : Cuts::harmless;
   }
 
   std::unique_ptr<PreTokenizerStep> of_bytes() const override {

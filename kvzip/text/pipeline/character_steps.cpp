@@ -39,6 +39,11 @@ class CharacterStep final : public PreTokenizerStep {
     parts.finish();
   }
 
+  Cuts cuts() const override {
+    const bool local = behavior_ == SplitBehavior::isolated || behavior_ == SplitBehavior::contiguous;
+    return local ? Cuts::harmless : Cuts::unknown;
+  }
+
  private:
   IsDelimiter is_delimiter_;
   SplitBehavior behavior_;

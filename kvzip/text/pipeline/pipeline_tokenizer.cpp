@@ -7,6 +7,7 @@
 
 #include "kvzip/base/error.h"
 #include "kvzip/text/lossy_utf8.h"
+#include "kvzip/text/text_cuts.h"
 #include "kvzip/text/utf8.h"
 
 namespace kvzip {
@@ -87,6 +88,11 @@ std::vector<TokenId> PipelineTokenizer::with_special_tokens(std::span<const Toke
   return post_processor_.apply(first, second);
 }
 
+void PipelineTokenizer::encode_piece(const Piece& piece, TextStore& store, EncodeWork& work) const {
+  const auto visit = [&](Piece word) { model_->encode(word.text, work); };
+  pre_tokenizer_.split(piece, store, visit);
+}
+
 /// One call of encode().
 class PipelineTokenizer::Encoding {
  public:
@@ -117,10 +123,24 @@ class PipelineTokenizer::Encoding {
       part = store_.keep(std::move(normalized.text));
     }
     const Piece whole{.text = part, .origin = origin};
-    const auto visit = [&](Piece word) { tokenizer_.model_->encode(word.text, work_); };
     tokenizer_.normalized_finder_.split(
-        part, [&](std::string_view text) { tokenizer_.pre_tokenizer_.split(whole.part(text), store_, visit); },
+        part, [&](std::string_view text) { add_plain(whole.part(text)); },
         [&](TokenId id) { work_.ids.push_back(id); });
+  }
+
+  /// Text without added tokens, on all threads where it is long.
+  void add_plain(const Piece& plain) {
+    const size_t part_bytes =
+        tokenizer_.pre_tokenizer_.ends_words_at_cuts() ? encode_part_bytes(plain.text.size()) : plain.text.size();
+    const std::vector<std::string_view> parts = cut_at_words(plain.text, part_bytes);
+    if (parts.size() == 1) return tokenizer_.encode_piece(plain, store_, work_);
+    const auto ids = encode_parts(parts.size(), [&](size_t i, std::vector<TokenId>& part_ids) {
+      TextStore store;
+      EncodeWork work(parts[i].size());
+      tokenizer_.encode_piece(plain.part(parts[i]), store, work);
+      part_ids = std::move(work.ids);
+    });
+    work_.ids.insert(work_.ids.end(), ids.begin(), ids.end());
   }
 
   const PipelineTokenizer& tokenizer_;

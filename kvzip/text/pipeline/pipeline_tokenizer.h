@@ -44,6 +44,8 @@ class PipelineTokenizer final : public Tokenizer {
 
   size_t checked(TokenId id) const;
   std::string decode(std::span<const TokenId> ids, bool verbatim) const;
+  /// Appends the ids of text without added tokens.
+  void encode_piece(const Piece& piece, TextStore& store, EncodeWork& work) const;
   void add_tokens();
   void add_pieces();
 

@@ -1,5 +1,6 @@
 #include "kvzip/text/pipeline/pre_tokenizer.h"
 
+#include <algorithm>
 #include <array>
 
 #include "kvzip/text/pipeline/component_table.h"
@@ -40,6 +41,12 @@ void PreTokenizerChain::add(const Component& component) {
 bool PreTokenizerChain::spells_bytes() const {
   const auto spells = [](const auto& step) { return step->of_bytes() != nullptr; };
   return !steps_.empty() && std::ranges::find_if(steps_, spells) == steps_.end() - 1;
+}
+
+bool PreTokenizerChain::ends_words_at_cuts() const {
+  using Cuts = PreTokenizerStep::Cuts;
+  const auto is = [](Cuts cuts) { return [cuts](const auto& step) { return step->cuts() == cuts; }; };
+  return std::ranges::none_of(steps_, is(Cuts::unknown)) && std::ranges::any_of(steps_, is(Cuts::ends));
 }
 
 void PreTokenizerChain::split_from(size_t step, Piece piece, TextStore& store, PieceVisitor visit) const {

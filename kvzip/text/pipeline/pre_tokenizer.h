@@ -23,6 +23,14 @@ class PreTokenizerStep {
   virtual void split(Piece piece, TextStore& store, PieceVisitor visit) const = 0;
   /// The same step for a model that takes bytes as they are, where this one would only spell them; null for all others.
   virtual std::unique_ptr<PreTokenizerStep> of_bytes() const { return nullptr; }
+
+  /// What is known of a text that is cut at a find_word_cut() before this step.
+  enum class Cuts {
+    unknown,
+    harmless,  ///< the step makes of both halves what it makes of the whole, but may join words across the cut
+    ends,      ///< and it doesn't: a word ends there
+  };
+  virtual Cuts cuts() const { return Cuts::unknown; }
 };
 
 /// Steps in a row.
@@ -35,6 +43,9 @@ class PreTokenizerChain {
   bool spells_bytes() const;
   /// It stops doing so.
   void take_bytes() { steps_.back() = steps_.back()->of_bytes(); }
+
+  /// Whether a text has the same words if it is cut at any find_word_cut().
+  bool ends_words_at_cuts() const;
 
   void split(Piece piece, TextStore& store, PieceVisitor visit) const { split_from(0, piece, store, visit); }
 

@@ -18,6 +18,11 @@ class SplitStep final : public PreTokenizerStep {
     parts.finish();
   }
 
+  Cuts cuts() const override {
+    const bool plain = behavior_ == SplitBehavior::isolated && !invert_;
+    return plain && pattern_.ends_words_at_cuts() ? Cuts::ends : Cuts::unknown;
+  }
+
  private:
   TextPattern pattern_;
   SplitBehavior behavior_;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "kvzip/text/split_patterns.h"
+
 namespace kvzip {
 
 namespace {
@@ -15,6 +17,7 @@ TextPattern::TextPattern(const Component& component) {
   const Component pattern = component.object("pattern");
   if (const auto regex = pattern.find_text("Regex")) {
     regex_.emplace(*regex, pattern.place("Regex"));
+    ends_words_at_cuts_ = kvzip::ends_words_at_cuts(*regex);
     return;
   }
   if (pattern.find("String") == nullptr) component.fail("pattern", "String or Regex", ErrorCode::unsupported);

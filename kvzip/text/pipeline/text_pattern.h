@@ -16,6 +16,9 @@ class TextPattern {
   /// The field "pattern": {"String": text} or {"Regex": pattern}.
   explicit TextPattern(const Component& component);
 
+  /// Whether it is one of the patterns that end a word at every find_word_cut().
+  bool ends_words_at_cuts() const { return ends_words_at_cuts_; }
+
   /// Calls visit(part, is_match) for the matches, which may be empty, and for what lies between them; together they are
   /// `text`, which must be valid UTF-8.
   template <class Visit>
@@ -33,6 +36,7 @@ class TextPattern {
  private:
   std::string string_;
   std::optional<Regex> regex_;
+  bool ends_words_at_cuts_ = false;
 };
 
 }  // namespace kvzip
