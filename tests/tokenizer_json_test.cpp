@@ -37,19 +37,18 @@ std::string decode_streamed(const Tokenizer& tokenizer, const Ids& ids) {
   return text + decoder.flush();
 }
 
-struct TokenizerJson : testing::Test {
-  static void SetUpTestSuite() {
-    folder = new TempFolder;
+/// A folder with what make_cases.py makes; `kind` is tokenizers or points.
+struct Cases {
+  explicit Cases(const std::string& kind) {
     const std::string script = KVZIP_SOURCE_DIR "/tests/tokenizers/make_cases.py";
-    const std::string command = fmt::format("{} '{}' '{}'", python_path(), script, folder->path());
-    ASSERT_EQ(std::system(command.c_str()), 0) << command;  // NOLINT(concurrency-mt-unsafe)
+    const std::string command = fmt::format("{} '{}' '{}' {}", python_path(), script, folder.path(), kind);
+    if (std::system(command.c_str()) != 0) throw std::runtime_error(command);  // NOLINT(concurrency-mt-unsafe)
   }
-  static void TearDownTestSuite() { delete folder; }
 
   /// The names of all tokenizers.
-  static std::vector<std::string> names() {
+  std::vector<std::string> names() const {
     std::vector<std::string> found;
-    for (const auto& entry : fs::directory_iterator(folder->path())) {
+    for (const auto& entry : fs::directory_iterator(folder.path())) {
       const std::string name = entry.path().filename();
       const size_t end = name.find(".cases.json");
       if (end != std::string::npos) found.push_back(name.substr(0, end));
@@ -57,8 +56,9 @@ struct TokenizerJson : testing::Test {
     std::ranges::sort(found);
     return found;
   }
+  nlohmann::json read(const std::string& name) const { return read_json_file(folder.file(name)); }
 
-  static inline TempFolder* folder = nullptr;
+  TempFolder folder;
 };
 
 /// Counts what was compared, and says where the first differences are.
@@ -117,15 +117,16 @@ void compare_special_tokens(const Tokenizer& tokenizer, const nlohmann::json& ca
   }
 }
 
-TEST_F(TokenizerJson, IdsAndTextAreThoseOfThePackage) {
-  const nlohmann::json texts = read_json_file(folder->file("texts.json"));
+TEST(TokenizerJson, IdsAndTextAreThoseOfThePackage) {
+  const Cases made("tokenizers");
+  const nlohmann::json texts = made.read("texts.json");
   EXPECT_GE(texts.size(), 1000U);
   size_t strings = 0;
   size_t broken = 0;
-  for (const std::string& name : names()) {
+  for (const std::string& name : made.names()) {
     SCOPED_TRACE(name);
-    const auto tokenizer = read_tokenizer_json(folder->file(name + ".json"));
-    const nlohmann::json cases = read_json_file(folder->file(name + ".cases.json"));
+    const auto tokenizer = read_tokenizer_json(made.folder.file(name + ".json"));
+    const nlohmann::json cases = made.read(name + ".cases.json");
     const nlohmann::json& own_texts = cases.contains("texts") ? cases.at("texts") : texts;
     Comparison comparison;
     compare_encodings(*tokenizer, cases, own_texts, comparison);
@@ -136,7 +137,8 @@ TEST_F(TokenizerJson, IdsAndTextAreThoseOfThePackage) {
   }
   EXPECT_GT(strings, 100'000U);
   EXPECT_LT(broken, strings / 1000);
-  fmt::print("{} tokenizers, {} strings compared; the package breaks on {} others\n", names().size(), strings, broken);
+  fmt::print("{} tokenizers, {} strings compared; the package breaks on {} others\n", made.names().size(), strings,
+             broken);
 }
 
 uint32_t crc32(std::string_view bytes) {
@@ -159,8 +161,8 @@ std::vector<std::string> blocks_of(const nlohmann::json& points) {
   return blocks;
 }
 
-TEST_F(TokenizerJson, ComponentsTreatAllCodePointsAsThePackageDoes) {
-  const nlohmann::json file = read_json_file(folder->file("points.json"));
+TEST(TokenizerJson, ComponentsTreatAllCodePointsAsThePackageDoes) {
+  const nlohmann::json file = Cases("points").read("points.json");
   const std::vector<std::string> blocks = blocks_of(file.at("points"));
   const auto name = [](const nlohmann::json& entry, size_t block) {
     return fmt::format("{}, block {} of {}", entry.at("name").get<std::string>(), block, entry.at("sums").size());

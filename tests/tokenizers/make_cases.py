@@ -1,11 +1,13 @@
 """Makes tokenizer.json files of all kinds and what the package `tokenizers` makes of hard texts with them.
 
-    make_cases.py FOLDER
+    make_cases.py FOLDER tokenizers|points
 
+With `tokenizers`:
 FOLDER/texts.json        the texts that are encoded
 FOLDER/NAME.json         a tokenizer
 FOLDER/NAME.cases.json   {"ids": ids of each text, null where the package gives up, false where it breaks, "decoded" and "verbatim": of these ids, or of those
                          in "decode_ids", "single" and "pair": the first texts with special tokens, alone and with the next one}
+With `points`:
 FOLDER/points.json       what single components make of all code points, see points()
 """
 import base64
@@ -405,10 +407,8 @@ def points():
     return components
 
 
-def main(folder):
-    folder = Path(folder)
+def write_tokenizers(folder):
     (folder / "texts.json").write_text(json.dumps(TEXTS))
-    (folder / "points.json").write_text(json.dumps(points()))
     for name, tokenizer, *rest in all_families():
         decode_ids, texts = rest or (None, None)
         tokenizer.save(str(folder / f"{name}.json"))
@@ -419,11 +419,18 @@ def main(folder):
         (folder / f"{name}.cases.json").write_text(json.dumps(case))
 
 
+def main(folder, kind):
+    if kind == "tokenizers":
+        write_tokenizers(Path(folder))
+    else:
+        (Path(folder) / "points.json").write_text(json.dumps(points()))
+
+
 if __name__ == "__main__":
     errors = os.dup(2)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the package writes of its panics at length
     try:
-        main(sys.argv[1])
+        main(*sys.argv[1:])
     except BaseException as error:
         os.dup2(errors, 2)
         raise

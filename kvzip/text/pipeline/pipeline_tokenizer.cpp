@@ -44,7 +44,6 @@ std::unique_ptr<Decoder> find_decoder(const Component& file) {
 PipelineTokenizer::PipelineTokenizer(const Component& file)
     : normalizer_(find_normalizer(file)),
       pre_tokenizer_(find_pre_tokenizer(file)),
-      bytes_(false),
       model_(find_model(file, pre_tokenizer_, bytes_)),
       added_(read_added_tokens(file, *model_, normalizer_.get())),
       raw_finder_(added_, false),

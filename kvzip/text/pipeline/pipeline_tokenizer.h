@@ -51,7 +51,7 @@ class PipelineTokenizer final : public Tokenizer {
 
   std::unique_ptr<Normalizer> normalizer_;  ///< null: none
   PreTokenizerChain pre_tokenizer_;
-  bool bytes_;  ///< the model takes bytes as they are
+  bool bytes_ = false;  ///< the model takes bytes as they are
   std::unique_ptr<PipelineModel> model_;
   std::vector<AddedToken> added_;
   AddedTokenFinder raw_finder_;
