@@ -39,7 +39,7 @@ void open_and_read_all(std::span<const std::byte> bytes) {
   }
   for (const std::string_view name : gguf.tensor_names()) {
     look([&] {
-      const GgufTensor& tensor = gguf.tensor(name);
+      const StoredTensor tensor = gguf.tensor(name);
       ASSERT_GE(tensor.data.data(), bytes.data());
       ASSERT_LE(tensor.data.data() + tensor.data.size(), bytes.data() + bytes.size());
     });

@@ -60,5 +60,15 @@ INSTANTIATE_TEST_SUITE_P(Families, GoldenTiny,
                          testing::Values("llama", "mistral", "qwen2", "qwen3", "gemma3", "gpt2", "gpt2_scored"),
                          [](const auto& family) { return std::string(family.param); });
 
+class GoldenFolder : public testing::TestWithParam<const char*> {};
+
+TEST_P(GoldenFolder, MatchesInF32) {
+  const std::string folder = std::string("tiny/") + GetParam();
+  expect_close(kGolden + folder, folder, true);
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, GoldenFolder, testing::Values("llama", "mistral", "qwen2", "qwen3", "gemma3"),
+                         [](const auto& family) { return std::string(family.param); });
+
 }  // namespace
 }  // namespace kvzip::golden

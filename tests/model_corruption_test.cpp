@@ -38,7 +38,7 @@ TEST_F(ModelCorruptionTest, ConfigurationAndWeightsOfFlippedHeaders) {
 // Indexing the vocabulary takes most of the time, so fewer of these.
 TEST_F(ModelCorruptionTest, WholeModelsOfFlippedAndTruncatedFiles) {
   const auto open = [&](std::span<const std::byte> bytes) {
-    Model::from_gguf(Gguf::from_bytes("damaged.gguf", bytes), *backend_);
+    Model::from_files(gguf_model_files(Gguf::from_bytes("damaged.gguf", bytes)), *backend_);
   };
   const size_t header = header_bytes();
   const MutationCounts flips = try_byte_flips(file_.bytes(), header, header, 100, open);

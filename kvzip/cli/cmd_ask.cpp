@@ -48,7 +48,7 @@ class Ask {
 
     engine_ = load_engine(flags_.engine, bar_);
     report_.document = document_name(flags_.file);
-    report_.model = engine_->model.file().path();
+    report_.model = engine_->model.source().path();
     report_.load_seconds = engine_->load_seconds;
     ReadDocument document = read(*engine_, flags_.file, text, flags_.reading, bar_);
     report_.system_tokens = document.reading.system.size();

@@ -40,7 +40,7 @@ Json json_of(const Spread& spread) { return {{"median", spread.median}, {"min", 
 Json to_json(const BenchReport& report, const Engine& engine) {
   Json json = {{"machine", engine.backend->description()},
                {"threads", thread_count()},
-               {"model", engine.model.file().path()},
+               {"model", engine.model.source().path()},
                {"load_seconds", engine.load_seconds},
                {"prefill", Json::array()},
                {"scoring", Json::array()},

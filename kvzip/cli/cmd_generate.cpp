@@ -24,12 +24,8 @@ struct GenerateFlags {
 /// The prompt's tokens, with the token that opens every text where the model was trained with one.
 std::vector<TokenId> prompt_ids(const Model& model, std::string_view prompt) {
   std::vector<TokenId> ids = model.tokenizer().encode(prompt);
-  const auto opening = model.file().find_uint("tokenizer.ggml.bos_token_id");
-  if (model.file().find_bool("tokenizer.ggml.add_bos_token").value_or(false) && opening &&
-      *opening < model.config().vocab) {
-    const auto id = static_cast<TokenId>(*opening);
-    if (ids.empty() || ids.front() != id) ids.insert(ids.begin(), id);
-  }
+  const auto opening = model.opening_token();
+  if (opening && (ids.empty() || ids.front() != *opening)) ids.insert(ids.begin(), *opening);
   return ids;
 }
 

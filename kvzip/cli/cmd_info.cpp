@@ -29,21 +29,22 @@ std::string place_of(std::string_view name) {
 
 void list_models(const TableLook& look, bool json) {
   Table families({{"Family"}, {"Models", Align::left, true}});
-  Table names({{"Name"}, {"File", Align::left, true}});
+  Table names({{"Name"}, {"Model"}, {"Place", Align::left, true}});
   Json report = {{"families", Json::array()}, {"names", Json::array()}};
   for (const Arch& arch : archs()) {
     families.add({std::string(arch.name), std::string(arch.title)});
     report["families"].push_back({{"name", arch.name}, {"title", arch.title}});
   }
-  for (const std::string_view name : known_models()) {
-    const std::string place = place_of(name);
-    names.add({std::string(name), place.empty() ? "not here; scripts/setup fetches it" : place});
-    report["names"].push_back({{"name", name}, {"path", place.empty() ? Json() : Json(place)}});
+  for (const KnownModel& model : known_models()) {
+    const std::string place = place_of(model.name);
+    names.add({std::string(model.name), std::string(model.id), place.empty() ? "not here" : place});
+    report["names"].push_back({{"name", model.name}, {"id", model.id}, {"path", place.empty() ? Json() : Json(place)}});
   }
   if (json) {
     print_json(report);
   } else {
-    fmt::print("{}\n{}", families.render(look), names.render(look));
+    fmt::print("{}\n{}{}\n", families.render(look), names.render(look),
+               styled("Nothing is downloaded: `hf download MODEL` brings one.", Style::dim, look.colours));
   }
 }
 
@@ -70,7 +71,7 @@ std::function<void()> add_info(CLI::App& command) {
   const auto flags = std::make_shared<InfoFlags>();
   flags->engine.model.clear();
   command.add_option("MODEL,-m,--model", flags->engine.model,
-                     "A GGUF file or a name; without one, lists families and names");
+                     "A GGUF file, a folder or a name; without one, lists families and names");
   command.add_option("-k,--keep", flags->keep, "What is KEPT, for the memory table: 0.3, 30%, 200MiB or 1500tokens")
       ->capture_default_str();
   command.add_option("--tokens", flags->tokens, "Length of the document; 0 = a table of lengths")

@@ -12,7 +12,6 @@
 #include "kvzip/cli/json_output.h"
 #include "kvzip/cli/read_document.h"
 #include "kvzip/cli/terminal.h"
-#include "kvzip/model/gguf_vocabulary.h"
 
 namespace kvzip::cli {
 namespace {
@@ -64,8 +63,7 @@ std::string source(const TokenizeFlags& flags) {
 
 void run_tokenize(const TokenizeFlags& flags) {
   const std::string text = source(flags);
-  const Gguf file = Gguf::open(find_model(flags.engine.model));
-  const std::unique_ptr<Tokenizer> tokenizer = make_tokenizer(gguf_vocabulary(file));
+  const std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(find_model(flags.engine.model));
   const std::vector<TokenId> ids = tokenizer->encode(text);
   if (flags.output.json) {
     Json json = {{"tokenizer", tokenizer->description()}, {"count", ids.size()}, {"bytes", text.size()}};

@@ -16,13 +16,15 @@ namespace kvzip::cli {
 Engine load_engine(const EngineFlags& flags, ProgressBar& bar) {
   if (!flags.chat_template.empty())
     find_template(flags.chat_template);  // an unknown name is said before anything is loaded
+  ModelOptions options{.weights = flags.weights == "f32" ? WeightMode::f32 : WeightMode::stored,
+                       .chat_template = flags.chat_template};
+  if (!flags.rope_scaling.empty()) options.rope_scaling = parse_rope_option(flags.rope_scaling);
   const Stopwatch watch;
   set_thread_count(flags.threads);
   std::unique_ptr<Backend> backend = make_backend(flags.device);
   const std::string path = find_model(flags.model);
-  const bool exact = flags.weights == "f32";
-  if (exact) backend->set_precision(Precision::exact);
-  Model model = Model::load(path, *backend, {exact ? WeightMode::f32 : WeightMode::stored, flags.chat_template});
+  if (options.weights == WeightMode::f32) backend->set_precision(Precision::exact);
+  Model model = Model::load(path, *backend, options);
   throw_if_interrupted();
   const double seconds = watch.seconds();
   bar.note("model", fmt::format("{}, {}", one_line(model.config().name), format_seconds(seconds)));

@@ -21,18 +21,28 @@ std::vector<size_t> token_counts(size_t asked, size_t context) {
   return counts;
 }
 
-std::map<std::string, TypeShare> type_shares(const Gguf& file) {
+std::map<std::string, TypeShare> type_shares(const TensorSource& source) {
   std::map<std::string, TypeShare> types;
-  for (const std::string_view name : file.tensor_names()) {
-    const GgufTensor& tensor = file.tensor(name);
-    TypeShare& share = types[std::string(dtype_name(tensor.dtype))];
-    size_t values = 1;
-    for (const uint64_t extent : tensor.shape) values *= extent;
+  for (const TensorSize& tensor : source.tensor_sizes()) {
+    TypeShare& share = types[tensor.type];
     ++share.tensors;
-    share.values += values;
-    share.bytes += tensor.data.size();
+    share.values += tensor.values;
+    share.bytes += tensor.bytes;
   }
   return types;
+}
+
+std::string tokenizer_text(const Model& model) {
+  return model.has_tokenizer() ? model.tokenizer().description() : "none; works on token ids alone";
+}
+
+std::string rope_text(const RopeConfig& rope) {
+  std::string text = fmt::format("RoPE base {}", rope.base);
+  if (rope.scaling == RopeScaling::linear) text += fmt::format(", linear scaling by {:g}", rope.factor);
+  if (rope.scaling == RopeScaling::yarn)
+    text += fmt::format(", YaRN scaling by {:g} of {}", rope.factor, counted(rope.original_context, "token"));
+  if (!rope.frequency_divisors.empty()) text += ", a divisor for each frequency (Llama 3.1)";
+  return text;
 }
 
 std::string layers_text(const ModelConfig& config, const CacheShape& shape) {
@@ -53,9 +63,9 @@ size_t global_token_bytes(const CacheShape& shape) { return cache_bytes(shape, 0
 }  // namespace
 
 ModelReport describe(const Model& model, const ReadingFlags& reading, const KeepAmount& keep, size_t tokens) {
-  ModelReport report{&model, reading.dtype(), 1, type_shares(model.file()), {}};
+  ModelReport report{&model, reading.dtype(), 1, type_shares(model.source()), {}};
   const CacheShape shape = model.cache_shape(report.kv_type);
-  const size_t system = system_ids(model).size();
+  const size_t system = model.has_tokenizer() ? system_ids(model).size() : 0;
   for (const size_t count : token_counts(tokens, model.config().context_length)) {
     const size_t document = count - std::min(count, system);
     const double ratio = keep_ratio(keep, shape, count - document, document);
@@ -72,15 +82,15 @@ std::string to_text(const ModelReport& report, const TableLook& look) {
   const ModelConfig& config = model.config();
   const CacheShape shape = model.cache_shape(report.kv_type);
   Table facts({{"Model"}, {config.name, Align::left, true}});
-  facts.add({"file", fmt::format("{} ({})", model.file().path(), format_bytes(model.file().file_bytes()))});
+  facts.add({"file", fmt::format("{} ({})", model.source().path(), format_bytes(model.source().file_bytes()))});
   facts.add({"family", fmt::format("{} ({})", config.arch->name, config.arch->title)});
   facts.add({"layers", layers_text(config, shape)});
   facts.add({"attention", fmt::format("{}, {} of {} values", counted(config.heads, "query head"),
                                       counted(config.kv_heads, "KV head"), config.head_dim)});
   facts.add({"widths", fmt::format("hidden {}, feed-forward {}, vocabulary {}", config.hidden, config.feed_forward,
                                    grouped(config.vocab))});
-  facts.add({"context", counted(config.context_length, "token")});
-  facts.add({"tokenizer", model.tokenizer().description()});
+  facts.add({"context", fmt::format("{}; {}", counted(config.context_length, "token"), rope_text(config.rope))});
+  facts.add({"tokenizer", tokenizer_text(model)});
   facts.add({"template", model.chat_template().name});
   facts.add({"device", model.backend().description()});
   const size_t global = global_token_bytes(shape);
@@ -130,8 +140,8 @@ Json to_json(const ModelReport& report) {
                          {"peak_bytes", row.peak}});
   }
   return {{"name", config.name},
-          {"file", model.file().path()},
-          {"file_bytes", model.file().file_bytes()},
+          {"file", model.source().path()},
+          {"file_bytes", model.source().file_bytes()},
           {"family", config.arch->name},
           {"layers", config.layers},
           {"kv_layers", config.kv_layers()},
@@ -144,7 +154,8 @@ Json to_json(const ModelReport& report) {
           {"feed_forward", config.feed_forward},
           {"vocab", config.vocab},
           {"context_length", config.context_length},
-          {"tokenizer", model.tokenizer().description()},
+          {"rope", rope_text(config.rope)},
+          {"tokenizer", model.has_tokenizer() ? Json(model.tokenizer().description()) : Json()},
           {"template", model.chat_template().name},
           {"device", model.backend().description()},
           {"kv_type", dtype_name(report.kv_type)},

@@ -30,7 +30,10 @@ void add_threads_option(CLI::App& command, size_t& threads) {
 }
 
 void add_model_option(CLI::App& command, EngineFlags& flags) {
-  command.add_option("-m,--model", flags.model, "Model: a GGUF file or a name that `kvzip info` lists")
+  command
+      .add_option(
+          "-m,--model", flags.model,
+          "Model: a GGUF file, a Hugging Face folder, ORG/NAME from its cache, or a name that `kvzip info` lists")
       ->capture_default_str();
 }
 
@@ -49,6 +52,8 @@ void add_engine_options(CLI::App& command, EngineFlags& flags) {
       ->check(CLI::IsMember({"stored", "f32"}))
       ->capture_default_str();
   add_device_option(command, flags);
+  command.add_option("--rope-scaling", flags.rope_scaling,
+                     "Stretch positions for longer documents: yarn:N, linear:N or none (default: as the model says)");
   add_threads_option(command, flags.threads);
 }
 

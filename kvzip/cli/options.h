@@ -24,6 +24,7 @@ struct EngineFlags {
   std::string chat_template;       ///< empty = by the model
   std::string weights = "stored";  ///< or f32
   std::string device = "cpu";      ///< as make_backend() takes it
+  std::string rope_scaling;        ///< empty = as the model's files say
   size_t threads = 0;              ///< 0 = one per core
 };
 void add_model_option(CLI::App& command, EngineFlags& flags);

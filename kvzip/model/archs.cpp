@@ -3,10 +3,101 @@
 #include <array>
 
 #include "kvzip/base/error.h"
+#include "kvzip/base/quote.h"
 #include "kvzip/model/arch.h"
 
 namespace kvzip {
 namespace {
+
+constexpr std::array<HfTensorName, 21> kLlamaTensors = {{
+    {"token_embd.weight", "embed_tokens.weight"},
+    {"output_norm.weight", "norm.weight"},
+    {"output.weight", "lm_head.weight"},
+    {"blk.{}.attn_norm.weight", "layers.{}.input_layernorm.weight"},
+    {"blk.{}.attn_q.weight", "layers.{}.self_attn.q_proj.weight"},
+    {"blk.{}.attn_k.weight", "layers.{}.self_attn.k_proj.weight"},
+    {"blk.{}.attn_v.weight", "layers.{}.self_attn.v_proj.weight"},
+    {"blk.{}.attn_output.weight", "layers.{}.self_attn.o_proj.weight"},
+    {"blk.{}.attn_q.bias", "layers.{}.self_attn.q_proj.bias"},
+    {"blk.{}.attn_k.bias", "layers.{}.self_attn.k_proj.bias"},
+    {"blk.{}.attn_v.bias", "layers.{}.self_attn.v_proj.bias"},
+    {"blk.{}.attn_output.bias", "layers.{}.self_attn.o_proj.bias"},
+    {"blk.{}.attn_q_norm.weight", "layers.{}.self_attn.q_norm.weight"},
+    {"blk.{}.attn_k_norm.weight", "layers.{}.self_attn.k_norm.weight"},
+    {"blk.{}.ffn_norm.weight", "layers.{}.post_attention_layernorm.weight"},
+    {"blk.{}.ffn_gate.weight", "layers.{}.mlp.gate_proj.weight"},
+    {"blk.{}.ffn_up.weight", "layers.{}.mlp.up_proj.weight"},
+    {"blk.{}.ffn_down.weight", "layers.{}.mlp.down_proj.weight"},
+    {"blk.{}.ffn_gate.bias", "layers.{}.mlp.gate_proj.bias"},
+    {"blk.{}.ffn_up.bias", "layers.{}.mlp.up_proj.bias"},
+    {"blk.{}.ffn_down.bias", "layers.{}.mlp.down_proj.bias"},
+}};
+
+constexpr std::array<HfTensorName, 20> kGemmaTensors = {{
+    {"token_embd.weight", "embed_tokens.weight"},
+    {"output_norm.weight", "norm.weight", true},
+    {"output.weight", "lm_head.weight"},
+    {"blk.{}.attn_norm.weight", "layers.{}.input_layernorm.weight", true},
+    {"blk.{}.attn_q.weight", "layers.{}.self_attn.q_proj.weight"},
+    {"blk.{}.attn_k.weight", "layers.{}.self_attn.k_proj.weight"},
+    {"blk.{}.attn_v.weight", "layers.{}.self_attn.v_proj.weight"},
+    {"blk.{}.attn_output.weight", "layers.{}.self_attn.o_proj.weight"},
+    {"blk.{}.attn_q.bias", "layers.{}.self_attn.q_proj.bias"},
+    {"blk.{}.attn_k.bias", "layers.{}.self_attn.k_proj.bias"},
+    {"blk.{}.attn_v.bias", "layers.{}.self_attn.v_proj.bias"},
+    {"blk.{}.attn_output.bias", "layers.{}.self_attn.o_proj.bias"},
+    {"blk.{}.attn_q_norm.weight", "layers.{}.self_attn.q_norm.weight", true},
+    {"blk.{}.attn_k_norm.weight", "layers.{}.self_attn.k_norm.weight", true},
+    {"blk.{}.post_attention_norm.weight", "layers.{}.post_attention_layernorm.weight", true},
+    {"blk.{}.ffn_norm.weight", "layers.{}.pre_feedforward_layernorm.weight", true},
+    {"blk.{}.ffn_gate.weight", "layers.{}.mlp.gate_proj.weight"},
+    {"blk.{}.ffn_up.weight", "layers.{}.mlp.up_proj.weight"},
+    {"blk.{}.ffn_down.weight", "layers.{}.mlp.down_proj.weight"},
+    {"blk.{}.post_ffw_norm.weight", "layers.{}.post_feedforward_layernorm.weight", true},
+}};
+
+constexpr std::array<HfFamily, 2> kLlamaFolders = {{
+    {.model_type = "llama",
+     .architecture = "LlamaForCausalLM",
+     .tensors = kLlamaTensors,
+     .defaults = {.context = 2048, .vocab = 32000}},
+    {.model_type = "mistral",
+     .architecture = "MistralForCausalLM",
+     .tensors = kLlamaTensors,
+     .windows = HfWindows::all,
+     .defaults = {.kv_heads = 8, .context = 131072, .vocab = 32000}},
+}};
+constexpr std::array<HfFamily, 1> kQwen2Folders = {{
+    {.model_type = "qwen2",
+     .architecture = "Qwen2ForCausalLM",
+     .tensors = kLlamaTensors,
+     .windows = HfWindows::last,
+     .defaults = {.kv_heads = 32, .context = 32768, .vocab = 151936}},
+}};
+constexpr std::array<HfFamily, 1> kQwen3Folders = {{
+    {.model_type = "qwen3",
+     .architecture = "Qwen3ForCausalLM",
+     .tensors = kLlamaTensors,
+     .windows = HfWindows::last,
+     .defaults = {.kv_heads = 32, .head_dim = 128, .context = 32768, .vocab = 151936}},
+}};
+constexpr std::array<HfFamily, 1> kGemma3Folders = {{
+    {.model_type = "gemma3_text",
+     .architecture = "Gemma3ForCausalLM",
+     .wrapper_type = "gemma3",
+     .wrapper_architecture = "Gemma3ForConditionalGeneration",
+     .tensors = kGemmaTensors,
+     .windows = HfWindows::by_pattern,
+     .keys = {.activation = "hidden_activation"},
+     .defaults = {.heads = 8,
+                  .kv_heads = 4,
+                  .head_dim = 256,
+                  .context = 131072,
+                  .vocab = 262208,
+                  .rope_base = 1e6,
+                  .query_scalar = 256,
+                  .tied_output = true}},
+}};
 
 constexpr std::array<Arch, 5> kArchs = {{
     {.name = "llama",
@@ -14,7 +105,7 @@ constexpr std::array<Arch, 5> kArchs = {{
      .activation = Activation::silu,
      .gated = true,
      .layer_norm = false,
-     .rope = RopePairing::adjacent,
+     .gguf_rope = RopePairing::adjacent,
      .learned_positions = false,
      .fused_qkv = false,
      .qkv_bias = false,
@@ -24,13 +115,14 @@ constexpr std::array<Arch, 5> kArchs = {{
      .scale_embedding = false,
      .window_pattern = 0,
      .local_rope_base = 0,
-     .wide_query_layers = 0},
+     .wide_query_layers = 0,
+     .hf = kLlamaFolders},
     {.name = "qwen2",
      .title = "Qwen2, Qwen2.5",
      .activation = Activation::silu,
      .gated = true,
      .layer_norm = false,
-     .rope = RopePairing::halves,
+     .gguf_rope = RopePairing::halves,
      .learned_positions = false,
      .fused_qkv = false,
      .qkv_bias = true,
@@ -40,13 +132,14 @@ constexpr std::array<Arch, 5> kArchs = {{
      .scale_embedding = false,
      .window_pattern = 0,
      .local_rope_base = 0,
-     .wide_query_layers = 0},
+     .wide_query_layers = 0,
+     .hf = kQwen2Folders},
     {.name = "qwen3",
      .title = "Qwen3",
      .activation = Activation::silu,
      .gated = true,
      .layer_norm = false,
-     .rope = RopePairing::halves,
+     .gguf_rope = RopePairing::halves,
      .learned_positions = false,
      .fused_qkv = false,
      .qkv_bias = false,
@@ -56,13 +149,14 @@ constexpr std::array<Arch, 5> kArchs = {{
      .scale_embedding = false,
      .window_pattern = 0,
      .local_rope_base = 0,
-     .wide_query_layers = 0},
+     .wide_query_layers = 0,
+     .hf = kQwen3Folders},
     {.name = "gemma3",
      .title = "Gemma 3 (text)",
      .activation = Activation::gelu_tanh,
      .gated = true,
      .layer_norm = false,
-     .rope = RopePairing::halves,
+     .gguf_rope = RopePairing::halves,
      .learned_positions = false,
      .fused_qkv = false,
      .qkv_bias = false,
@@ -72,13 +166,14 @@ constexpr std::array<Arch, 5> kArchs = {{
      .scale_embedding = true,
      .window_pattern = 6,
      .local_rope_base = 10000,
-     .wide_query_layers = 62},  // the 27B model
+     .wide_query_layers = 62,  // the 27B model
+     .hf = kGemma3Folders},
     {.name = "gpt2",
      .title = "GPT-2",
      .activation = Activation::gelu_tanh,
      .gated = false,
      .layer_norm = true,
-     .rope = RopePairing::halves,
+     .gguf_rope = RopePairing::halves,
      .learned_positions = true,
      .fused_qkv = true,
      .qkv_bias = true,
@@ -88,7 +183,8 @@ constexpr std::array<Arch, 5> kArchs = {{
      .scale_embedding = false,
      .window_pattern = 0,
      .local_rope_base = 0,
-     .wide_query_layers = 0},
+     .wide_query_layers = 0,
+     .hf = {}},
 }};
 
 }  // namespace
@@ -103,6 +199,20 @@ const Arch& arch_by_name(std::string_view name) {
     known += arch.name;
   }
   throw Error(ErrorCode::unsupported, fmt::format("general.architecture: expected one of {}, found '{}'", known, name));
+}
+
+HfMatch family_by_model_type(std::string_view file, std::string_view model_type) {
+  std::string known;
+  for (const Arch& arch : kArchs) {
+    for (const HfFamily& family : arch.hf) {
+      if (family.model_type == model_type) return {&arch, &family};
+      if (!family.wrapper_type.empty() && family.wrapper_type == model_type) return {&arch, &family};
+      known += fmt::format("{}{}", known.empty() ? "" : ", ", family.model_type);
+      if (!family.wrapper_type.empty()) known += fmt::format(", {}", family.wrapper_type);
+    }
+  }
+  throw Error(ErrorCode::unsupported,
+              fmt::format("{}: model_type: expected one of {}, found {}", file, known, quote(model_type)));
 }
 
 }  // namespace kvzip

@@ -10,10 +10,6 @@
 namespace kvzip {
 namespace {
 
-// Far beyond any model there is; keeps all later products of sizes far from overflow.
-constexpr uint64_t kMaxLayers = 4096;
-constexpr uint64_t kMaxWidth = 1U << 24U;
-
 class Keys {
  public:
   Keys(const Gguf& file, std::string_view arch) : file_(&file), arch_(arch) {}
@@ -48,7 +44,7 @@ class Keys {
 
 /// Llama 3.1's scaling, which its GGUF files hold as one divisor per pair.
 std::vector<float> read_divisors(const Gguf& file, size_t pairs) {
-  const GgufTensor& tensor = file.tensor("rope_freqs.weight");
+  const StoredTensor tensor = file.tensor("rope_freqs.weight");
   const auto fail = [&](const std::string& what) {
     throw Error(ErrorCode::input, fmt::format("{}: tensor rope_freqs.weight: {}", file.path(), what));
   };
@@ -87,7 +83,6 @@ RopeConfig read_rope(const Gguf& file, const Keys& keys, const ModelConfig& conf
 
 void read_windows(const Keys& keys, ModelConfig& config) {
   config.windows.assign(config.layers, 0);
-  config.local_rope = config.rope;
   if (config.arch->window_pattern == 0) return;
   const size_t pattern = keys.size_or("attention.sliding_window_pattern", config.arch->window_pattern, kMaxLayers);
   const size_t window = keys.size("attention.sliding_window", kMaxWidth);
@@ -126,13 +121,18 @@ ModelConfig read_config(const Gguf& file) {
                                                     keys.name("attention.value_length"), config.head_dim));
   }
   config.feed_forward = keys.size("feed_forward_length", kMaxWidth);
-  config.context_length = keys.size("context_length", uint64_t{1} << 40U);
+  config.context_length = keys.size("context_length", kMaxContext);
   config.norm_eps = static_cast<float>(keys.positive_or(
       config.arch->layer_norm ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon", 1e-5));
   const size_t query_dim =
       config.layers == config.arch->wide_query_layers ? config.hidden / config.heads : config.head_dim;
   config.attention_scale = static_cast<float>(1 / std::sqrt(static_cast<double>(query_dim)));
+  config.rope_pairing = config.arch->gguf_rope;
   config.rope = read_rope(file, keys, config);
+  config.tied_output = !file.has_tensor("output.weight");
+  config.qkv_bias = config.arch->qkv_bias || file.has_tensor("blk.0.attn_q.bias");
+  config.attention_output_bias = config.arch->output_bias || file.has_tensor("blk.0.attn_output.bias");
+  config.feed_forward_bias = config.arch->output_bias || file.has_tensor("blk.0.ffn_up.bias");
   read_windows(keys, config);
   return config;
 }

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,8 +31,13 @@ struct ModelConfig {
   /// these (SwiftKV's SingleInputKV), and `kv_group` neighbouring layers use the same ones (AcrossKV).
   size_t own_kv_layers = 0;
   size_t kv_group = 1;
-  RopeConfig rope;        ///< of global layers
-  RopeConfig local_rope;  ///< of sliding layers
+  RopePairing rope_pairing = RopePairing::halves;  ///< as the file stores q and k
+  RopeConfig rope;
+  std::optional<RopeConfig> local_rope;  ///< of sliding layers, where they have one of their own
+  bool tied_output = false;              ///< the embedding is the output matrix too
+  bool qkv_bias = false;                 ///< which projections have biases
+  bool attention_output_bias = false;
+  bool feed_forward_bias = false;
 
   /// KV layers: sets of keys and values that a cache holds.
   size_t kv_layers() const { return own_kv_layers + (layers - own_kv_layers) / kv_group; }
@@ -40,8 +47,13 @@ struct ModelConfig {
   }
 };
 
-/// Reads and checks the hyperparameters. Throws Error{input} naming the key, Error{unsupported} for a family or a
-/// variant that isn't ours.
+/// Far beyond any model there is; keeps all later products of sizes far from overflow.
+inline constexpr uint64_t kMaxLayers = 4096;
+inline constexpr uint64_t kMaxWidth = 1U << 24U;
+inline constexpr uint64_t kMaxContext = uint64_t{1} << 40U;
+
+/// Reads and checks the hyperparameters of a GGUF file, but for the vocabulary's size. Throws Error{input} naming the
+/// key, Error{unsupported} for a family or a variant that isn't ours.
 ModelConfig read_config(const Gguf& file);
 
 }  // namespace kvzip

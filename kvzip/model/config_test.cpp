@@ -68,7 +68,8 @@ TEST(Config, GemmaSlidesInAllButEverySixthLayer) {
   const ModelConfig config = read(header.build());
   for (size_t layer = 0; layer < 13; ++layer)
     EXPECT_EQ(config.windows[layer], layer == 5 || layer == 11 ? 0U : 64U) << layer;
-  EXPECT_EQ(config.local_rope.base, 10000);
+  ASSERT_TRUE(config.local_rope);
+  EXPECT_EQ(config.local_rope->base, 10000);
 }
 
 TEST(Config, NamesTheKeyThatIsMissingOrWrong) {

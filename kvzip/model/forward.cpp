@@ -13,7 +13,7 @@ namespace kvzip {
 Forward::Forward(const Model& model) : model_(&model) {
   const Arch& arch = *model.config().arch;
   if (!arch.learned_positions) rope_ = make_rope(model.config().rope);
-  if (arch.window_pattern != 0) local_rope_ = make_rope(model.config().local_rope);
+  if (model.config().local_rope) local_rope_ = make_rope(*model.config().local_rope);
 }
 
 std::span<const float> Forward::run(const Batch& batch) {
@@ -75,8 +75,8 @@ void Forward::feed_forward(size_t index, size_t rows) {
 
   norm(x, weights.feed_forward_norm, normed);
   if (arch.gated) {
-    backend.linear(
-        normed, std::array{LinearPart{weights.gate, nullptr, gate, false}, LinearPart{weights.up, nullptr, up, false}});
+    backend.linear(normed, std::array{LinearPart{weights.gate, weights.gate_bias, gate, false},
+                                      LinearPart{weights.up, weights.up_bias, up, false}});
     backend.gated_activation(gate, up, arch.activation);
   } else {
     backend.linear(normed, std::array{LinearPart{weights.up, weights.up_bias, gate, false}});
@@ -139,7 +139,7 @@ void Forward::ensure(size_t rows) {
   gate_ = matrix(activations, config.feed_forward);
   if (config.arch->gated) up_ = matrix(activations, config.feed_forward);
   if (!rope_.frequencies.empty()) cos_sin_ = matrix(DType::f32, config.rope.dims);
-  if (!local_rope_.frequencies.empty()) local_cos_sin_ = matrix(DType::f32, config.local_rope.dims);
+  if (config.local_rope) local_cos_sin_ = matrix(DType::f32, config.local_rope->dims);
   capacity_ = rows;
 }
 

@@ -49,8 +49,8 @@ void Forward::append_shared_kv(Tail& tail) {
 void Forward::rotate(const View& x, size_t layer) {
   const ModelConfig& config = model_->config();
   if (config.arch->learned_positions) return;
-  const Tensor& angles = config.windows[layer] == 0 ? cos_sin_ : local_cos_sin_;
-  model_->backend().rope(x, config.head_dim, last(angles, x.rows), config.arch->rope);
+  const Tensor& angles = config.windows[layer] == 0 || !config.local_rope ? cos_sin_ : local_cos_sin_;
+  model_->backend().rope(x, config.head_dim, last(angles, x.rows), config.rope_pairing);
 }
 
 void Forward::attend(const Batch& batch, size_t index, size_t in, size_t out) {

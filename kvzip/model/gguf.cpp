@@ -103,7 +103,7 @@ std::vector<std::string_view> Gguf::tensor_names() const {
 
 bool Gguf::has_tensor(std::string_view name) const { return contents_->header.tensor_index.contains(name); }
 
-const GgufTensor& Gguf::tensor(std::string_view name) const {
+StoredTensor Gguf::tensor(std::string_view name) const {
   const GgufHeader& header = contents_->header;
   const std::string field = fmt::format("tensor {}", quote(name));
   const auto found = header.tensor_index.find(name);
@@ -114,6 +114,18 @@ const GgufTensor& Gguf::tensor(std::string_view name) const {
                fmt::format("ggml type {}", entry.type_id), ErrorCode::unsupported);
   }
   return entry.tensor;
+}
+
+std::vector<TensorSize> Gguf::tensor_sizes() const {
+  std::vector<TensorSize> sizes;
+  for (const GgufTensorEntry& entry : contents_->header.tensors) {
+    TensorSize& size = sizes.emplace_back();
+    size.type = entry.known ? std::string(dtype_name(entry.tensor.dtype)) : fmt::format("ggml type {}", entry.type_id);
+    size.values = 1;
+    for (const uint64_t extent : entry.tensor.shape) size.values *= extent;
+    size.bytes = entry.tensor.data.size();
+  }
+  return sizes;
 }
 
 }  // namespace kvzip

@@ -11,19 +11,11 @@
 #include <vector>
 
 #include "kvzip/base/mapped_file.h"
-#include "kvzip/tensor/view.h"
+#include "kvzip/model/tensor_source.h"
 
 namespace kvzip {
 
-/// A named tensor: `shape[0]` is the contiguous dimension (the input of a linear layer), as GGUF has it.
-struct GgufTensor {
-  std::string name;
-  DType dtype = DType::f32;
-  std::vector<uint64_t> shape;
-  std::span<const std::byte> data;
-};
-
-class Gguf {
+class Gguf : public TensorSource {
  public:
   /// Opens and checks the whole header. Throws Error{input} naming the file and the field where it is truncated,
   /// corrupt or contradictory, Error{unsupported} for a version or big-endian file that we can't read. Tensors of a
@@ -35,11 +27,11 @@ class Gguf {
 
   Gguf(Gguf&&) noexcept;
   Gguf& operator=(Gguf&&) noexcept;
-  ~Gguf();
+  ~Gguf() override;
 
-  const std::string& path() const;
+  const std::string& path() const override;
   uint32_t version() const;
-  uint64_t file_bytes() const;
+  uint64_t file_bytes() const override;
 
   /// Metadata by key. `find_*` gives nothing where the key is absent; both throw Error{input} where the value has
   /// another type (any integer type is accepted where the value fits). `get_*` throws where the key is absent.
@@ -60,9 +52,9 @@ class Gguf {
 
   /// Names of all tensors in file order.
   std::vector<std::string_view> tensor_names() const;
-  bool has_tensor(std::string_view name) const;
-  /// Throws Error{input} where it is absent, Error{unsupported} where its type is not one of ours.
-  const GgufTensor& tensor(std::string_view name) const;
+  bool has_tensor(std::string_view name) const override;
+  StoredTensor tensor(std::string_view name) const override;
+  std::vector<TensorSize> tensor_sizes() const override;
 
  private:
   struct Contents;

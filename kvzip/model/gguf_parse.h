@@ -15,7 +15,7 @@
 namespace kvzip {
 
 struct GgufTensorEntry {
-  GgufTensor tensor;     ///< dtype and data are only set where the type is one of ours
+  StoredTensor tensor;   ///< dtype and data are only set where the type is one of ours
   uint32_t type_id = 0;  ///< ggml's number of the type
   bool known = false;    ///< whether the type is one of ours
 };

@@ -65,7 +65,7 @@ std::vector<uint64_t> read_shape(ByteReader& in, std::string_view field) {
 
 /// Bytes of a tensor of one of our types, of which `available` are left. Counting blocks can't overflow: they are no
 /// more than the values, which read_shape bounds; their bytes could, so they are compared before they are multiplied.
-uint64_t data_bytes(const ByteReader& in, const GgufTensor& tensor, uint64_t available, std::string_view field) {
+uint64_t data_bytes(const ByteReader& in, const StoredTensor& tensor, uint64_t available, std::string_view field) {
   const DTypeInfo& info = dtype_info(tensor.dtype);
   const uint64_t cols = tensor.shape[0];
   if (cols % info.block_values != 0) {

@@ -159,7 +159,7 @@ TEST(Gguf, TensorsOfEveryTypeAreFound) {
     for (size_t i = 0; i < cases.size(); ++i) {
       const std::string name = fmt::format("t{}", cases[i].id);
       EXPECT_EQ(gguf.tensor_names()[i], name);
-      const GgufTensor& tensor = gguf.tensor(name);
+      const StoredTensor tensor = gguf.tensor(name);
       EXPECT_EQ(tensor.name, name);
       EXPECT_EQ(tensor.dtype, cases[i].dtype);
       EXPECT_EQ(tensor.shape, (std::vector<uint64_t>{3 * cases[i].block_values, 1, 5}));
@@ -216,7 +216,7 @@ TEST(Gguf, ReadsTheBuiltInModel) {
   for (const std::string_view name : gguf.tensor_names()) bytes += gguf.tensor(name).data.size();
   EXPECT_EQ(gguf.tensor_names().size(), 272U);
   EXPECT_EQ(bytes, 96576768U);
-  const GgufTensor& values = gguf.tensor("blk.9.attn_v.weight");
+  const StoredTensor values = gguf.tensor("blk.9.attn_v.weight");
   EXPECT_EQ(values.dtype, DType::q4_1);
   EXPECT_EQ(values.shape, (std::vector<uint64_t>{576, 192}));
   EXPECT_EQ(std::memcmp(values.data.data(), "\x0d\x2c\x60\xb7", 4), 0);

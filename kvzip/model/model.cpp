@@ -1,27 +1,42 @@
 #include "kvzip/model/model.h"
 
+#include <algorithm>
 #include <utility>
 
-#include "kvzip/model/gguf_vocabulary.h"
+#include "kvzip/model/hf_tokenizer.h"
 
 namespace kvzip {
 
 Model Model::load(const std::string& path, Backend& backend, const ModelOptions& options) {
-  return from_gguf(Gguf::open(path), backend, options);
+  return from_files(open_model_files(path), backend, options);
 }
 
-Model Model::from_gguf(Gguf file, Backend& backend, const ModelOptions& options) {
+Model Model::from_files(ModelFiles files, Backend& backend, const ModelOptions& options) {
   Model model;
-  model.file_ = std::make_unique<Gguf>(std::move(file));
+  model.source_ = std::move(files.weights);
   model.backend_ = &backend;
-  model.config_ = read_config(*model.file_);
-  model.tokenizer_ = make_tokenizer(gguf_vocabulary(*model.file_));
-  model.config_.vocab = model.tokenizer_->vocab_size();
-  model.weights_ = load_weights(*model.file_, model.config_, backend, options.weights);
-  model.template_ = options.chat_template.empty() ? &guess_template(*model.tokenizer_, model.config_.arch->name)
-                                                  : &find_template(options.chat_template);
-  model.stop_tokens_ = kvzip::stop_tokens(*model.tokenizer_);
+  model.config_ = std::move(files.config);
+  if (options.rope_scaling) apply_rope_option(*options.rope_scaling, model.config_);
+  model.tokenizer_ = std::move(files.tokenizer);
+  model.weights_ = load_weights(*model.source_, model.config_, backend, options.weights);
+  model.stop_tokens_ = std::move(files.stop_tokens);
+  model.opening_token_ = files.opening_token;
+  if (!options.chat_template.empty()) {
+    model.template_ = &find_template(options.chat_template);
+  } else {
+    model.template_ =
+        model.has_tokenizer() ? &guess_template(*model.tokenizer_, model.config_.arch->name) : &find_template("plain");
+  }
+  if (!model.has_tokenizer()) return model;
+  for (const TokenId id : kvzip::stop_tokens(*model.tokenizer_)) {
+    if (std::ranges::find(model.stop_tokens_, id) == model.stop_tokens_.end()) model.stop_tokens_.push_back(id);
+  }
   return model;
+}
+
+const Tokenizer& Model::tokenizer() const {
+  if (tokenizer_ == nullptr) throw_no_tokenizer(source_->path());
+  return *tokenizer_;
 }
 
 CacheShape Model::cache_shape(DType kv_type) const {

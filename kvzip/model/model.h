@@ -2,13 +2,15 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "kvzip/backend/backend.h"
 #include "kvzip/cache/shape.h"
 #include "kvzip/model/config.h"
-#include "kvzip/model/gguf.h"
+#include "kvzip/model/model_files.h"
+#include "kvzip/model/rope_option.h"
 #include "kvzip/model/weights.h"
 #include "kvzip/text/chat_template.h"
 #include "kvzip/text/tokenizer.h"
@@ -17,36 +19,44 @@ namespace kvzip {
 
 struct ModelOptions {
   WeightMode weights = WeightMode::stored;
-  std::string chat_template{};  ///< name of a template; empty = by the model's special tokens
+  std::string chat_template{};               ///< name of a template; empty = by the model's special tokens
+  std::optional<RopeOption> rope_scaling{};  ///< none = as the files say
 };
 
 class Model {
  public:
-  /// Loads a GGUF file. Throws Error naming the file and what is wrong with it. `backend` must outlive the model.
+  /// Loads a GGUF file or a Hugging Face folder. Throws Error naming the file and what is wrong with it. `backend` must
+  /// outlive the model.
   static Model load(const std::string& path, Backend& backend, const ModelOptions& options = {});
-  /// The same from a file that is already open.
-  static Model from_gguf(Gguf file, Backend& backend, const ModelOptions& options = {});
+  /// The same from files that are already open.
+  static Model from_files(ModelFiles files, Backend& backend, const ModelOptions& options = {});
 
   Backend& backend() const { return *backend_; }
   const ModelConfig& config() const { return config_; }
   const Weights& weights() const { return weights_; }
-  const Tokenizer& tokenizer() const { return *tokenizer_; }
+  /// A folder without a tokenizer works on token ids alone: then tokenizer() throws Error{input}.
+  bool has_tokenizer() const { return tokenizer_ != nullptr; }
+  const Tokenizer& tokenizer() const;
   const ChatTemplate& chat_template() const { return *template_; }
   /// Tokens that end an answer.
   const std::vector<TokenId>& stop_tokens() const { return stop_tokens_; }
-  const Gguf& file() const { return *file_; }
+  /// The token that every text begins with, where the model was trained so.
+  std::optional<TokenId> opening_token() const { return opening_token_; }
+  /// The files that the weights are in.
+  const TensorSource& source() const { return *source_; }
   CacheShape cache_shape(DType kv_type) const;
 
  private:
   Model() = default;
 
-  std::unique_ptr<Gguf> file_;  // weights point into its mapping
+  std::unique_ptr<TensorSource> source_;  // weights point into its mappings
   Backend* backend_ = nullptr;
   ModelConfig config_;
   Weights weights_;
   std::unique_ptr<Tokenizer> tokenizer_;
   const ChatTemplate* template_ = nullptr;
   std::vector<TokenId> stop_tokens_;
+  std::optional<TokenId> opening_token_;
 };
 
 }  // namespace kvzip

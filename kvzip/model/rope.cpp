@@ -38,7 +38,10 @@ Rope make_rope(const RopeConfig& config) {
     if (!config.frequency_divisors.empty()) frequency /= static_cast<double>(config.frequency_divisors[pair]);
     rope.frequencies.push_back(static_cast<float>(frequency));
   }
-  if (config.scaling == RopeScaling::yarn) rope.magnitude = static_cast<float>(0.1 * std::log(config.factor) + 1);
+  if (config.scaling == RopeScaling::yarn) {
+    const double usual = config.factor > 1 ? 0.1 * std::log(config.factor) + 1 : 1;
+    rope.magnitude = static_cast<float>(config.attention_factor > 0 ? config.attention_factor : usual);
+  }
   return rope;
 }
 

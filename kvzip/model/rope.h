@@ -16,6 +16,7 @@ struct RopeConfig {
   size_t original_context = 0;  ///< YaRN: positions seen in training
   double beta_fast = 32;        ///< YaRN (Peng et al. 2023, section 3.2)
   double beta_slow = 1;
+  double attention_factor = 0;  ///< YaRN: factor on cosines and sines; 0 = 0.1 ln(factor) + 1, its section 3.4
   std::vector<float> frequency_divisors{};  ///< per pair, as in Llama 3.1; empty = ones
 };
 

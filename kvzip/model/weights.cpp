@@ -2,53 +2,99 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
+#include <utility>
+
 #include "kvzip/base/error.h"
 
 namespace kvzip {
 namespace {
 
+/// Whether values can be read where they lie: safetensors files may put them at any byte.
+bool is_aligned(const ConstView& view) {
+  const size_t alignment = view.dtype == DType::f32 ? alignof(float) : alignof(uint16_t);
+  return reinterpret_cast<uintptr_t>(view.data) % alignment == 0;
+}
+
 class Loader {
  public:
-  Loader(const Gguf& file, Backend& backend, WeightMode mode, Weights& weights)
-      : file_(&file), backend_(&backend), mode_(mode), weights_(&weights) {}
+  Loader(const TensorSource& source, Backend& backend, WeightMode mode, Weights& weights)
+      : source_(&source), backend_(&backend), mode_(mode), weights_(&weights) {}
 
   ConstView matrix(const std::string& name, size_t out, size_t in) {
-    const ConstView host = expect(name, out, in);
-    return place(host, mode_ == WeightMode::f32 ? DType::f32 : backend_->weight_type(host.dtype));
+    const StoredTensor tensor = expect(name, out, in);
+    return keep(
+        place(view_of(tensor, out, in), mode_ == WeightMode::f32 ? DType::f32 : backend_->weight_type(tensor.dtype)));
   }
   const float* vector(const std::string& name, size_t values) {
-    return static_cast<const float*>(place(expect(name, 1, values), DType::f32).data);
+    const StoredTensor tensor = expect(name, 1, values);
+    Placed placed = place(view_of(tensor, 1, values), DType::f32);
+    if (tensor.one_less) add_one(placed);
+    return static_cast<const float*>(keep(std::move(placed)).data);
+  }
+  /// Null unless there is one.
+  const float* vector_if(bool exists, const std::string& name, size_t values) {
+    return exists ? vector(name, values) : nullptr;
   }
 
  private:
-  ConstView expect(const std::string& name, size_t out, size_t in) const {
-    const GgufTensor& tensor = file_->tensor(name);
+  /// A tensor as the device reads it, in memory of its own unless it is still the file's.
+  struct Placed {
+    ConstView view;
+    Buffer memory;
+  };
+
+  StoredTensor expect(const std::string& name, size_t out, size_t in) const {
+    StoredTensor tensor = source_->tensor(name);
     uint64_t rows = 1;
     for (size_t i = 1; i < tensor.shape.size(); ++i) rows *= tensor.shape[i];
     if (tensor.shape.empty() || tensor.shape.front() != in || rows != out) {
-      throw Error(ErrorCode::input, fmt::format("{}: tensor {}: expected shape [{}, {}], found [{}]", file_->path(),
-                                                name, in, out, fmt::join(tensor.shape, ", ")));
+      throw Error(ErrorCode::input, fmt::format("{}: tensor {}: expected shape [{}, {}], found [{}]", source_->path(),
+                                                tensor.name, in, out, fmt::join(tensor.shape, ", ")));
     }
+    return tensor;
+  }
+
+  static ConstView view_of(const StoredTensor& tensor, size_t out, size_t in) {
     return {tensor.data.data(), tensor.dtype, out, in, row_bytes(tensor.dtype, in)};
   }
 
-  ConstView place(const ConstView& host, DType held) {
-    Buffer adopted;
-    ConstView device = backend_->adopt(host, adopted);
+  Placed place(const ConstView& host, DType held) {
+    Placed placed;
+    if (is_aligned(host)) {
+      placed.view = backend_->adopt(host, placed.memory);
+    } else {
+      placed.memory = Buffer(*backend_, host.rows * host.stride);
+      backend_->upload(placed.memory.data(), host.data, host.rows * host.stride);
+      placed.view = {placed.memory.data(), host.dtype, host.rows, host.cols, host.stride};
+    }
     if (held != host.dtype) {
       const size_t stride = row_bytes(held, host.cols);
       Buffer converted(*backend_, host.rows * stride);
       const View view{converted.data(), held, host.rows, host.cols, stride};
-      backend_->convert(device, view);
-      device = view;
-      adopted = std::move(converted);
+      backend_->convert(placed.view, view);
+      placed = {view, std::move(converted)};
     }
-    if (adopted.data() != nullptr) weights_->owned.push_back(std::move(adopted));
-    weights_->bytes += device.rows * device.stride;
-    return device;
+    return placed;
   }
 
-  const Gguf* file_;
+  void add_one(Placed& placed) {
+    std::vector<float> values(placed.view.cols);
+    const size_t bytes = values.size() * sizeof(float);
+    backend_->download(values.data(), placed.view.data, bytes);
+    for (float& value : values) value += 1;
+    placed.memory = Buffer(*backend_, bytes);
+    backend_->upload(placed.memory.data(), values.data(), bytes);
+    placed.view.data = placed.memory.data();
+  }
+
+  ConstView keep(Placed placed) {
+    if (placed.memory.data() != nullptr) weights_->owned.push_back(std::move(placed.memory));
+    weights_->bytes += placed.view.rows * placed.view.stride;
+    return placed.view;
+  }
+
+  const TensorSource* source_;
   Backend* backend_;
   WeightMode mode_;
   Weights* weights_;
@@ -74,11 +120,9 @@ void load_qkv(Loader& load, const ModelConfig& config, const std::string& prefix
   layer.q = load.matrix(prefix + "attn_q.weight", q_width, config.hidden);
   layer.k = load.matrix(prefix + "attn_k.weight", kv_width, config.hidden);
   layer.v = load.matrix(prefix + "attn_v.weight", kv_width, config.hidden);
-  if (config.arch->qkv_bias) {
-    layer.q_bias = load.vector(prefix + "attn_q.bias", q_width);
-    layer.k_bias = load.vector(prefix + "attn_k.bias", kv_width);
-    layer.v_bias = load.vector(prefix + "attn_v.bias", kv_width);
-  }
+  layer.q_bias = load.vector_if(config.qkv_bias, prefix + "attn_q.bias", q_width);
+  layer.k_bias = load.vector_if(config.qkv_bias, prefix + "attn_k.bias", kv_width);
+  layer.v_bias = load.vector_if(config.qkv_bias, prefix + "attn_v.bias", kv_width);
 }
 
 LayerWeights load_layer(Loader& load, const ModelConfig& config, size_t index) {
@@ -96,11 +140,11 @@ LayerWeights load_layer(Loader& load, const ModelConfig& config, size_t index) {
   if (arch.gated) layer.gate = load.matrix(prefix + "ffn_gate.weight", config.feed_forward, config.hidden);
   layer.up = load.matrix(prefix + "ffn_up.weight", config.feed_forward, config.hidden);
   layer.down = load.matrix(prefix + "ffn_down.weight", config.hidden, config.feed_forward);
-  if (arch.output_bias) {
-    layer.o_bias = load.vector(prefix + "attn_output.bias", config.hidden);
-    layer.up_bias = load.vector(prefix + "ffn_up.bias", config.feed_forward);
-    layer.down_bias = load.vector(prefix + "ffn_down.bias", config.hidden);
-  }
+  layer.o_bias = load.vector_if(config.attention_output_bias, prefix + "attn_output.bias", config.hidden);
+  const bool mlp_bias = config.feed_forward_bias;
+  layer.gate_bias = load.vector_if(mlp_bias && arch.gated, prefix + "ffn_gate.bias", config.feed_forward);
+  layer.up_bias = load.vector_if(mlp_bias, prefix + "ffn_up.bias", config.feed_forward);
+  layer.down_bias = load.vector_if(mlp_bias, prefix + "ffn_down.bias", config.hidden);
   if (arch.sandwich_norms) {
     layer.post_attention_norm = load.vector(prefix + "post_attention_norm.weight", config.hidden);
     layer.post_feed_forward_norm = load.vector(prefix + "post_ffw_norm.weight", config.hidden);
@@ -110,12 +154,11 @@ LayerWeights load_layer(Loader& load, const ModelConfig& config, size_t index) {
 
 }  // namespace
 
-Weights load_weights(const Gguf& file, const ModelConfig& config, Backend& backend, WeightMode mode) {
+Weights load_weights(const TensorSource& source, const ModelConfig& config, Backend& backend, WeightMode mode) {
   Weights weights;
-  Loader load(file, backend, mode, weights);
+  Loader load(source, backend, mode, weights);
   weights.embedding = load.matrix("token_embd.weight", config.vocab, config.hidden);
-  weights.output =
-      file.has_tensor("output.weight") ? load.matrix("output.weight", config.vocab, config.hidden) : weights.embedding;
+  weights.output = config.tied_output ? weights.embedding : load.matrix("output.weight", config.vocab, config.hidden);
   weights.output_norm = load_norm(load, config, "output_norm");
   if (config.arch->learned_positions)
     weights.positions = load.matrix("position_embd.weight", config.context_length, config.hidden);

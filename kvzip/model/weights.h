@@ -34,6 +34,7 @@ struct LayerWeights {
   const float* post_attention_norm = nullptr;
   NormWeights feed_forward_norm;
   ConstView gate, up, down;
+  const float* gate_bias = nullptr;
   const float* up_bias = nullptr;
   const float* down_bias = nullptr;
   const float* post_feed_forward_norm = nullptr;

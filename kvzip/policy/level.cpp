@@ -98,7 +98,7 @@ Selection select(const Scores& scores, Level level, double ratio, const HeadScor
     throw Error(ErrorCode::usage,
                 fmt::format("keep ratio {}: expected more than 0 and at most 1, the fraction kept", ratio));
   Keep keep{scores.layers, scores.kv_heads, scores.len, std::vector<uint32_t>(scores.layers * scores.kv_heads)};
-  if (ratio >= 1 || scores.len == 0) {
+  if (ratio >= 1 || scores.values.empty()) {
     keep.rows.assign(keep.rows.size(), static_cast<uint32_t>(scores.len));
     return {std::move(keep), 0};
   }

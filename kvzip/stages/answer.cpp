@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 #include "kvzip/base/check.h"
 #include "kvzip/stages/prompt.h"
@@ -66,7 +67,8 @@ Answer Conversation::continue_ids(std::vector<TokenId> ids, const AnswerOptions&
 void Conversation::generate(std::span<const float> logits, const AnswerOptions& options, Clock::time_point start,
                             Answer& answer) {
   Sampler sampler(options.sampling);
-  IncrementalDecoder decoder(model_->tokenizer());
+  std::optional<IncrementalDecoder> decoder;  // a model without a tokenizer answers in ids alone
+  if (model_->has_tokenizer()) decoder.emplace(model_->tokenizer());
   const std::vector<TokenId>& stops = model_->stop_tokens();
   const auto emit = [&](const std::string& text) {
     answer.text += text;
@@ -84,7 +86,7 @@ void Conversation::generate(std::span<const float> logits, const AnswerOptions& 
       break;
     }
     answer.ids.push_back(next);
-    if (!emit(decoder.push(next))) {
+    if (!emit(decoder ? decoder->push(next) : "")) {
       answer.reason = StopReason::caller;
       break;
     }
@@ -96,7 +98,7 @@ void Conversation::generate(std::span<const float> logits, const AnswerOptions& 
     logits = forward_.run(Batch{.tokens = pending_, .tail = &tail_, .past = past_, .logits = Logits::last});
     pending_.clear();
   }
-  emit(decoder.flush());
+  emit(decoder ? decoder->flush() : "");
   answer.decode_seconds = seconds_since(start) - answer.first_token_seconds;
 }
 

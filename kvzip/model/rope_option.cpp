@@ -1,0 +1,49 @@
+#include "kvzip/model/rope_option.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "kvzip/base/error.h"
+#include "kvzip/base/quote.h"
+
+namespace kvzip {
+namespace {
+
+constexpr double kMaxFactor = 1024;
+
+}  // namespace
+
+RopeOption parse_rope_option(std::string_view text) {
+  if (text == "none") return {};
+  const size_t colon = text.find(':');
+  const std::string_view kind = text.substr(0, colon);
+  const std::string_view number = colon == std::string_view::npos ? std::string_view{} : text.substr(colon + 1);
+  RopeOption option{kind == "yarn" ? RopeScaling::yarn : RopeScaling::linear, 0};
+  const auto [end, failure] = std::from_chars(number.data(), number.data() + number.size(), option.factor);
+  const bool complete = failure == std::errc() && end == number.data() + number.size();
+  if ((kind != "yarn" && kind != "linear") || !complete || !(option.factor >= 1) || option.factor > kMaxFactor) {
+    throw Error(ErrorCode::usage,
+                fmt::format("rope scaling: expected none, linear:N or yarn:N with N from 1 to {}, found {}", kMaxFactor,
+                            quote(text)));
+  }
+  return option;
+}
+
+void apply_rope_option(const RopeOption& option, ModelConfig& config) {
+  RopeConfig& rope = config.rope;
+  if (!rope.frequency_divisors.empty()) {
+    throw Error(ErrorCode::usage,
+                "rope scaling: expected a model without a scaling for each frequency, found one (Llama 3.1)");
+  }
+  const size_t trained = rope.scaling == RopeScaling::yarn ? rope.original_context : config.context_length;
+  rope = {.base = rope.base,
+          .dims = rope.dims,
+          .scaling = option.scaling,
+          .factor = option.factor,
+          .original_context = trained,
+          .frequency_divisors = {}};
+  config.context_length = static_cast<size_t>(static_cast<double>(trained) * option.factor);
+}
+
+}  // namespace kvzip
