@@ -17,27 +17,31 @@ constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // the format's own limit
 
 struct ElementType {
   std::string_view name;
-  uint64_t bytes;
+  uint64_t bits;
 };
 
-constexpr std::array<ElementType, 6> kElementTypes = {
-    {{"F32", 4}, {"F16", 2}, {"BF16", 2}, {"U8", 1}, {"I32", 4}, {"I64", 8}}};
+/// All that the format has.
+constexpr std::array<ElementType, 20> kElementTypes = {
+    {{"F32", 32},    {"F16", 16},    {"BF16", 16},   {"F64", 64},    {"BOOL", 8},    {"U8", 8},   {"I8", 8},
+     {"U16", 16},    {"I16", 16},    {"U32", 32},    {"I32", 32},    {"U64", 64},    {"I64", 64}, {"C64", 64},
+     {"F8_E4M3", 8}, {"F8_E5M2", 8}, {"F8_E8M0", 8}, {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"F4", 4}}};
 
-/// Bytes that dtype and shape ask for; more than `available` is an error, so that no product can overflow.
-uint64_t data_bytes(std::string_view file, std::string_view field, const SafetensorsEntry& entry, uint64_t available) {
+/// Bytes that dtype and shape ask for; more than `available` is an error, so that no product can overflow. A dtype that
+/// isn't known takes what the offsets give it.
+uint64_t data_bytes(std::string_view file, std::string_view field, const SafetensorsEntry& entry, uint64_t available,
+                    uint64_t given) {
   const auto type = std::ranges::find(kElementTypes, entry.dtype, &ElementType::name);
-  if (type == kElementTypes.end()) {
-    fail_field(file, field, "dtype F32, F16, BF16, U8, I32 or I64", quote(entry.dtype), ErrorCode::unsupported);
-  }
+  if (type == kElementTypes.end()) return given;
   if (std::ranges::find(entry.shape, 0U) != entry.shape.end()) return 0;
-  uint64_t bytes = type->bytes;
+  uint64_t bits = type->bits;
   for (const uint64_t extent : entry.shape) {
-    if (extent > available / bytes) {
+    if (extent > available * 8 / bits) {
       fail_field(file, field, fmt::format("a shape of at most {} bytes, as the file holds", available), "a larger one");
     }
-    bytes *= extent;
+    bits *= extent;
   }
-  return bytes;
+  if (bits % 8 != 0) fail_field(file, field, "a shape of whole bytes", fmt::format("one of {} bits", bits));
+  return bits / 8;
 }
 
 SafetensorsArray make_array(std::string_view file, std::string_view field, SafetensorsEntry entry,
@@ -48,7 +52,7 @@ SafetensorsArray make_array(std::string_view file, std::string_view field, Safet
     fail_field(file, field, fmt::format("data_offsets in order and at most {}", data.size()),
                fmt::format("{} to {}", begin, end));
   }
-  const uint64_t bytes = data_bytes(file, field, entry, data.size());
+  const uint64_t bytes = data_bytes(file, field, entry, data.size(), end - begin);
   if (bytes != end - begin) {
     fail_field(file, field, fmt::format("{} bytes of data for its shape", bytes), fmt::to_string(end - begin));
   }

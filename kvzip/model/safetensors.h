@@ -17,7 +17,7 @@ namespace kvzip {
 /// Row-major; the last extent of the shape is contiguous. Whoever made the file decides how `data` is aligned: copy it
 /// out.
 struct SafetensorsArray {
-  std::string dtype;  ///< F32, F16, BF16, U8, I32 or I64
+  std::string dtype;  ///< F32, F16, BF16, ...: whoever asks for the array decides whether it can read that
   std::vector<uint64_t> shape;
   std::span<const std::byte> data;
 };
@@ -33,8 +33,7 @@ struct SafetensorsFile {
 };
 
 /// Reads the header and checks all of it: arrays must fill the file without gap or overlap, in any order. Throws
-/// Error{input} naming the file and the field, Error{unsupported} for another dtype. The file's own metadata
-/// ("__metadata__") are passed over.
+/// Error{input} naming the file and the field. The file's own metadata ("__metadata__") are passed over.
 SafetensorsFile read_safetensors(const std::string& path);
 
 /// The same for a file in memory, which must outlive the result; `file` is its name for errors.

@@ -46,6 +46,21 @@ TEST(Safetensors, ReadsEveryDtypeInAnyOrder) {
   EXPECT_EQ(arrays.at("none").data.size(), 0U);
 }
 
+TEST(Safetensors, KnowsTheSizesOfAllTypesAndPassesOverOthers) {
+  const auto one = [](const std::string& dtype, int values, size_t bytes) {
+    const std::string header = R"({"a":{"dtype":")" + dtype + R"(","shape":[)" + std::to_string(values) +
+                               R"(],"data_offsets":[0,)" + std::to_string(bytes) + "]}}";
+    return parse(file_of(header, std::string(bytes, 'x'))).at("a").data.size();
+  };
+  for (const char* dtype : {"BOOL", "U8", "I8", "F8_E4M3", "F8_E5M2", "F8_E8M0"}) EXPECT_EQ(one(dtype, 3, 3), 3U);
+  for (const char* dtype : {"F16", "BF16", "I16", "U16"}) EXPECT_EQ(one(dtype, 3, 6), 6U);
+  for (const char* dtype : {"F32", "I32", "U32"}) EXPECT_EQ(one(dtype, 3, 12), 12U);
+  for (const char* dtype : {"F64", "I64", "U64", "C64"}) EXPECT_EQ(one(dtype, 3, 24), 24U);
+  for (const char* dtype : {"F6_E2M3", "F6_E3M2"}) EXPECT_EQ(one(dtype, 4, 3), 3U);
+  EXPECT_EQ(one("F4", 4, 2), 2U);
+  EXPECT_EQ(one("Q5_OF_TOMORROW", 7, 5), 5U);
+}
+
 TEST(Safetensors, NothingAtAll) { EXPECT_TRUE(parse(file_of("{}", "")).empty()); }
 
 struct WrongHeader {
@@ -99,8 +114,12 @@ const WrongHeader kWrong[] = {
     {"FractionalExtent", R"({"a":{"shape":[1.5]}})", "", "'shape' of 'a': expected an object of arrays"},
     {"NineDims", R"({"a":{"shape":[1,1,1,1,1,1,1,1,1]}})", "", "'shape' of 'a': expected an object of arrays"},
     {"OneOffset", R"({"a":{"data_offsets":[1]}})", "", "'data_offsets' of 'a': expected two numbers, found 1"},
-    {"Dtype", R"({"a":{"dtype":"F64","shape":[1],"data_offsets":[0,8]}})", "12345678", "'a': expected dtype F32",
-     ErrorCode::unsupported},
+    {"PartOfAByte", R"({"a":{"dtype":"F4","shape":[3],"data_offsets":[0,2]}})", "xy",
+     "'a': expected a shape of whole bytes"},
+    {"FractionalType", R"({"a":{"dtype":"F6_E2M3","shape":[4],"data_offsets":[0,4]}})", "wxyz",
+     "'a': expected 3 bytes"},
+    {"UnknownDtypeBackwards", R"({"a":{"dtype":"Q","shape":[1],"data_offsets":[1,0]}})", "x",
+     "'a': expected data_offsets"},
     {"Backwards", R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[1,0]}})", "x",
      "'a': expected data_offsets in order"},
     {"BeyondEnd", R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}})", "x",

@@ -1,12 +1,12 @@
 // A model's weights as views that the backend can read. Owns what had to be converted or uploaded; everything else
-// points into the mapped file, which must outlive it.
+// points into the mapped files, which must outlive it.
 #pragma once
 
 #include <vector>
 
 #include "kvzip/backend/backend.h"
 #include "kvzip/model/config.h"
-#include "kvzip/model/gguf.h"
+#include "kvzip/model/tensor_source.h"
 
 namespace kvzip {
 
@@ -53,6 +53,6 @@ struct Weights {
 
 /// Loads every tensor that the family needs. Throws Error{input} naming a tensor that is missing or of the wrong shape,
 /// and what was expected.
-Weights load_weights(const Gguf& file, const ModelConfig& config, Backend& backend, WeightMode mode);
+Weights load_weights(const TensorSource& source, const ModelConfig& config, Backend& backend, WeightMode mode);
 
 }  // namespace kvzip
