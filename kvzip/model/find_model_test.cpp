@@ -150,10 +150,11 @@ TEST_F(FindModelTest, NamesCannotLeadOutOfTheCache) {
   add("models--Org--Model", "abc123", "main");
   fs::create_directories(folder_.file("out"));
   write_bytes(folder_.file("out/config.json"), "{}");
-  for (const char* name :
-       {"../..", "..", "Org/..", "../Model", "Org/Model/x", "/Org/Model", "Org//Model", "Org/", "/Model", "Org/.hidden",
-        "-Org/Model", "Org/Model@", "Org/Model@../../../../out", "Org/Model@a/b", "Org/Model@..", "Org/Mo del", "",
-        "Org/Model@main@main", "Org/M\xc3\xb6" "del"}) {
+  for (const char* name : {"../..", "..", "Org/..", "../Model", "Org/Model/x", "/Org/Model", "Org//Model", "Org/",
+                           "/Model", "Org/.hidden", "-Org/Model", "Org/Model@", "Org/Model@../../../../out",
+                           "Org/Model@a/b", "Org/Model@..", "Org/Mo del", "", "Org/Model@main@main",
+                           "Org/M\xc3\xb6"
+                           "del"}) {
     EXPECT_NE(error_of(name).find("expected a GGUF file, a folder, ORG/NAME"), std::string::npos) << name;
   }
   EXPECT_FALSE(parse_hub_id(std::string(200, 'a') + "/b"));

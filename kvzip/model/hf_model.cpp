@@ -83,6 +83,12 @@ ModelFiles hf_model_files(const std::string& folder) {
   files.weights = std::make_unique<HfWeights>(folder, *config.family);
   files.stop_tokens = stop_tokens_of(folder, JsonFields(path, document), files.config.vocab);
   files.tokenizer = load_hf_tokenizer(folder);
+  if (files.tokenizer == nullptr) return files;
+  const SpecialRoles roles = read_special_roles(folder, *files.tokenizer);
+  const auto has_row = [&](std::optional<TokenId> id) { return id && static_cast<size_t>(*id) < files.config.vocab; };
+  if (has_row(roles.opening)) files.opening_token = roles.opening;
+  if (has_row(roles.end) && std::ranges::find(files.stop_tokens, *roles.end) == files.stop_tokens.end())
+    files.stop_tokens.push_back(*roles.end);
   return files;
 }
 

@@ -190,7 +190,7 @@ TEST_F(HfModelTest, WithoutATokenizerThereAreOnlyIds) {
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::input);
-    EXPECT_NE(std::string(error.what()).find("tokenizer.json"), std::string::npos);
+    EXPECT_NE(std::string(error.what()).find("tokenizer.model"), std::string::npos);
   }
 }
 

@@ -2,14 +2,61 @@
 
 #include <fmt/format.h>
 
-#include "kvzip/base/error.h"
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "kvzip/base/json.h"
+#include "kvzip/base/json_fields.h"
+#include "kvzip/text/formats/sentencepiece_model.h"
 
 namespace kvzip {
+namespace {
 
-std::unique_ptr<Tokenizer> load_hf_tokenizer(const std::string& /*folder*/) { return nullptr; }
+namespace fs = std::filesystem;
+
+constexpr JsonLimits kConfigLimits{.bytes = size_t{32} << 20U, .depth = 64};  // lists thousands of tokens
+
+/// Tokens that begin every text of their vocabularies, where tokenizer_config.json doesn't say whether they do.
+constexpr std::array<std::string_view, 3> kUsualOpenings = {"<s>", "<bos>", "<|begin_of_text|>"};
+
+bool exists(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+/// A token's text: itself, or the "content" of an object.
+std::optional<std::string_view> token_text(const JsonFields& fields, std::string_view key) {
+  const nlohmann::json* value = fields.find(key);
+  if (value == nullptr || !value->is_object()) return fields.find_string(key);
+  return fields.find_object(key)->find_string("content");
+}
+
+}  // namespace
+
+std::unique_ptr<Tokenizer> load_hf_tokenizer(const std::string& folder) {
+  const fs::path pieces = fs::path(folder) / "tokenizer.model";
+  if (exists(pieces)) return read_sentencepiece_model(pieces.string());
+  return nullptr;
+}
+
+SpecialRoles read_special_roles(const std::string& folder, const Tokenizer& tokenizer) {
+  SpecialRoles roles;
+  const fs::path path = fs::path(folder) / "tokenizer_config.json";
+  if (!exists(path)) return roles;
+  const nlohmann::json document = read_json(path.string(), kConfigLimits);
+  const JsonFields fields(path.string(), document);
+  if (const auto end = token_text(fields, "eos_token")) roles.end = tokenizer.find(*end);
+  const auto opening = token_text(fields, "bos_token");
+  if (!opening) return roles;
+  const bool usual = std::ranges::find(kUsualOpenings, *opening) != kUsualOpenings.end();
+  if (fields.find_bool("add_bos_token").value_or(usual)) roles.opening = tokenizer.find(*opening);
+  return roles;
+}
 
 void throw_no_tokenizer(const std::string& path) {
-  throw Error(ErrorCode::input, fmt::format("{}: tokenizer: expected tokenizer.json or tokenizer.model, found neither; "
+  throw Error(ErrorCode::input, fmt::format("{}: tokenizer: expected tokenizer.model, found none; "
                                             "without one the model only takes token ids",
                                             path));
 }

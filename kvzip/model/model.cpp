@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "kvzip/model/hf_tokenizer.h"
+#include "kvzip/model/padded_tokenizer.h"
 
 namespace kvzip {
 
@@ -17,7 +18,13 @@ Model Model::from_files(ModelFiles files, Backend& backend, const ModelOptions& 
   model.backend_ = &backend;
   model.config_ = std::move(files.config);
   if (options.rope_scaling) apply_rope_option(*options.rope_scaling, model.config_);
+  const size_t vocab = model.config_.vocab;
   model.tokenizer_ = std::move(files.tokenizer);
+  model.spelled_tokens_ = vocab;
+  if (model.has_tokenizer() && model.tokenizer_->vocab_size() != vocab) {
+    model.spelled_tokens_ = std::min(vocab, model.tokenizer_->vocab_size());
+    model.tokenizer_ = std::make_unique<PaddedTokenizer>(std::move(model.tokenizer_), vocab);
+  }
   model.weights_ = load_weights(*model.source_, model.config_, backend, options.weights);
   model.stop_tokens_ = std::move(files.stop_tokens);
   model.opening_token_ = files.opening_token;

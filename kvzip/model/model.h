@@ -37,6 +37,9 @@ class Model {
   /// A folder without a tokenizer works on token ids alone: then tokenizer() throws Error{input}.
   bool has_tokenizer() const { return tokenizer_ != nullptr; }
   const Tokenizer& tokenizer() const;
+  /// Tokens that stand for something: those after them are rows that only make the vocabulary a round number, and are
+  /// never an answer.
+  size_t spelled_tokens() const { return spelled_tokens_; }
   const ChatTemplate& chat_template() const { return *template_; }
   /// Tokens that end an answer.
   const std::vector<TokenId>& stop_tokens() const { return stop_tokens_; }
@@ -54,6 +57,7 @@ class Model {
   ModelConfig config_;
   Weights weights_;
   std::unique_ptr<Tokenizer> tokenizer_;
+  size_t spelled_tokens_ = 0;
   const ChatTemplate* template_ = nullptr;
   std::vector<TokenId> stop_tokens_;
   std::optional<TokenId> opening_token_;

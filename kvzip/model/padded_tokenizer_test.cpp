@@ -54,8 +54,7 @@ TEST(PaddedTokenizer, TokensWithoutARowAreRefused) {
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::input);
-    EXPECT_EQ(std::string(error.what()),
-              "text: expected tokens that the model's vocabulary of 258 has, found '<end>'");
+    EXPECT_EQ(std::string(error.what()), "text: expected tokens that the model's vocabulary of 258 has, found '<end>'");
   }
 }
 

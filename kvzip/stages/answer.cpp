@@ -77,7 +77,7 @@ void Conversation::generate(std::span<const float> logits, const AnswerOptions& 
   pending_.clear();
   answer.reason = StopReason::max_tokens;
   while (answer.ids.size() < options.max_tokens) {
-    const TokenId next = sampler.sample(logits, answer.ids);
+    const TokenId next = sampler.sample(logits.first(model_->spelled_tokens()), answer.ids);
     if (answer.ids.empty()) answer.first_token_seconds = seconds_since(start);
     pending_ = {next};
     if (std::find(stops.begin(), stops.end(), next) != stops.end()) {
