@@ -67,7 +67,8 @@ class HfBuilder {
       header[name] = entry(tensor.dtype, tensor.shape, data.size(), data.size() + tensor.data.size());
       data += tensor.data;
     }
-    const std::string text = header.dump();
+    std::string text = header.dump();
+    text.resize((text.size() + 7) / 8 * 8, ' ');  // as the format's own writer aligns the data
     std::string bytes(sizeof(uint64_t), '\0');
     const uint64_t length = text.size();
     std::memcpy(bytes.data(), &length, sizeof(length));

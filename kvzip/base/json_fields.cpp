@@ -51,7 +51,8 @@ std::optional<bool> JsonFields::find_bool(std::string_view key) const {
 std::optional<uint64_t> JsonFields::find_uint(std::string_view key) const {
   const json* value = find(key);
   if (value == nullptr) return std::nullopt;
-  if (!value->is_number_unsigned()) fail(key, "a whole number of at least 0");
+  const bool whole = value->is_number_unsigned() || (value->is_number_integer() && value->get<int64_t>() >= 0);
+  if (!whole) fail(key, "a whole number of at least 0");
   return value->get<uint64_t>();
 }
 

@@ -150,13 +150,14 @@ TEST_F(FindModelTest, NamesCannotLeadOutOfTheCache) {
   add("models--Org--Model", "abc123", "main");
   fs::create_directories(folder_.file("out"));
   write_bytes(folder_.file("out/config.json"), "{}");
-  for (const char* name : {"../..", "..", "Org/..", "../Model", "Org/Model/x", "/Org/Model", "Org//Model", "Org/",
-                           "/Model", "Org/.hidden", "-Org/Model", "Org/Model@", "Org/Model@../../../../out",
-                           "Org/Model@a/b", "Org/Model@..", "Org/Mo del", "", "Org/Model@main@main",
+  for (const char* name : {"Org/..", "../Model", "Org/Model/x", "/Org/Model", "Org//Model", "Org/", "/Model",
+                           "Org/.hidden", "-Org/Model", "Org/Model@", "Org/Model@../../../../out", "Org/Model@a/b",
+                           "Org/Model@..", "Org/Mo del", "", "Org/Model@main@main",
                            "Org/M\xc3\xb6"
                            "del"}) {
     EXPECT_NE(error_of(name).find("expected a GGUF file, a folder, ORG/NAME"), std::string::npos) << name;
   }
+  for (const char* name : {"..", "../..", ".", "/"}) EXPECT_FALSE(parse_hub_id(name)) << name;  // folders, as named
   EXPECT_FALSE(parse_hub_id(std::string(200, 'a') + "/b"));
   EXPECT_FALSE(parse_hub_id(std::string_view("Org/Mo\0del", 10)));
   for (const char* content : {"../../../out", "..", "", "a/b", "/", "abc123\n../x"}) {

@@ -184,7 +184,8 @@ TEST(HfConfig, WindowsThatCannotBe) {
   json list = json::array();
   for (int i = 0; i < 6; ++i) list.push_back("chunked_attention");
   expect_unsupported(with(gemma, "layer_types", list), "layer_types: expected full_attention or sliding_attention");
-  list.assign(6, "sliding_attention");
+  list = json::array();
+  for (int i = 0; i < 6; ++i) list.push_back("sliding_attention");
   expect_error(with(with(gemma, "sliding_window", nullptr), "layer_types", list), "sliding_window: expected 2 to");
 }
 

@@ -21,7 +21,7 @@ constexpr JsonLimits kConfigLimits{.bytes = size_t{32} << 20U, .depth = 64};  //
 /// Tokens that begin every text of their vocabularies, where tokenizer_config.json doesn't say whether they do.
 constexpr std::array<std::string_view, 3> kUsualOpenings = {"<s>", "<bos>", "<|begin_of_text|>"};
 
-bool exists(const fs::path& path) {
+bool is_there(const fs::path& path) {
   std::error_code ignored;
   return fs::exists(path, ignored);
 }
@@ -37,14 +37,14 @@ std::optional<std::string_view> token_text(const JsonFields& fields, std::string
 
 std::unique_ptr<Tokenizer> load_hf_tokenizer(const std::string& folder) {
   const fs::path pieces = fs::path(folder) / "tokenizer.model";
-  if (exists(pieces)) return read_sentencepiece_model(pieces.string());
+  if (is_there(pieces)) return read_sentencepiece_model(pieces.string());
   return nullptr;
 }
 
 SpecialRoles read_special_roles(const std::string& folder, const Tokenizer& tokenizer) {
   SpecialRoles roles;
   const fs::path path = fs::path(folder) / "tokenizer_config.json";
-  if (!exists(path)) return roles;
+  if (!is_there(path)) return roles;
   const nlohmann::json document = read_json(path.string(), kConfigLimits);
   const JsonFields fields(path.string(), document);
   if (const auto end = token_text(fields, "eos_token")) roles.end = tokenizer.find(*end);
