@@ -67,7 +67,9 @@ TEST_P(GoldenFolder, MatchesInF32) {
   expect_close(kGolden + folder, folder, true);
 }
 
-INSTANTIATE_TEST_SUITE_P(Families, GoldenFolder, testing::Values("llama", "mistral", "qwen2", "qwen3", "gemma3"),
+INSTANTIATE_TEST_SUITE_P(Families, GoldenFolder,
+                         testing::Values("llama", "mistral", "qwen2", "qwen3", "gemma3", "gpt2", "gpt2_scored",
+                                         "swiftkv", "swiftkv_across"),
                          [](const auto& family) { return std::string(family.param); });
 
 }  // namespace

@@ -56,7 +56,63 @@ constexpr std::array<HfTensorName, 20> kGemmaTensors = {{
     {"blk.{}.post_ffw_norm.weight", "layers.{}.post_feedforward_layernorm.weight", true},
 }};
 
-constexpr std::array<HfFamily, 2> kLlamaFolders = {{
+// Layers with keys and values of their own as in Llama; those names with swiftkv, which no GGUF file has, for the
+// others.
+constexpr std::array<HfTensorName, 26> kSwiftKvTensors = {{
+    {"token_embd.weight", "embed_tokens.weight"},
+    {"output_norm.weight", "norm.weight"},
+    {"output.weight", "lm_head.weight"},
+    {"norm_swiftkv.weight", "norm_swiftkv.weight"},
+    {"blk.{}.attn_norm.weight", "layers.{}.input_layernorm.weight"},
+    {"blk.{}.attn_q.weight", "layers.{}.self_attn.q_proj.weight"},
+    {"blk.{}.attn_k.weight", "layers.{}.self_attn.k_proj.weight"},
+    {"blk.{}.attn_v.weight", "layers.{}.self_attn.v_proj.weight"},
+    {"blk.{}.attn_q.bias", "layers.{}.self_attn.q_proj.bias"},
+    {"blk.{}.attn_k.bias", "layers.{}.self_attn.k_proj.bias"},
+    {"blk.{}.attn_v.bias", "layers.{}.self_attn.v_proj.bias"},
+    {"blk.{}.attn_q_swiftkv.weight", "layers.{}.self_attn.q_proj_swiftkv.weight"},
+    {"blk.{}.attn_k_swiftkv.weight", "layers.{}.self_attn.k_proj_swiftkv.weight"},
+    {"blk.{}.attn_v_swiftkv.weight", "layers.{}.self_attn.v_proj_swiftkv.weight"},
+    {"blk.{}.attn_q_swiftkv.bias", "layers.{}.self_attn.q_proj_swiftkv.bias"},
+    {"blk.{}.attn_k_swiftkv.bias", "layers.{}.self_attn.k_proj_swiftkv.bias"},
+    {"blk.{}.attn_v_swiftkv.bias", "layers.{}.self_attn.v_proj_swiftkv.bias"},
+    {"blk.{}.attn_output.weight", "layers.{}.self_attn.o_proj.weight"},
+    {"blk.{}.attn_output.bias", "layers.{}.self_attn.o_proj.bias"},
+    {"blk.{}.ffn_norm.weight", "layers.{}.post_attention_layernorm.weight"},
+    {"blk.{}.ffn_gate.weight", "layers.{}.mlp.gate_proj.weight"},
+    {"blk.{}.ffn_up.weight", "layers.{}.mlp.up_proj.weight"},
+    {"blk.{}.ffn_down.weight", "layers.{}.mlp.down_proj.weight"},
+    {"blk.{}.ffn_gate.bias", "layers.{}.mlp.gate_proj.bias"},
+    {"blk.{}.ffn_up.bias", "layers.{}.mlp.up_proj.bias"},
+    {"blk.{}.ffn_down.bias", "layers.{}.mlp.down_proj.bias"},
+}};
+
+constexpr std::array<HfTensorName, 17> kGpt2Tensors = {{
+    {"token_embd.weight", "wte.weight"},
+    {"position_embd.weight", "wpe.weight"},
+    {"output_norm.weight", "ln_f.weight"},
+    {"output_norm.bias", "ln_f.bias"},
+    {"output.weight", "lm_head.weight"},
+    {"blk.{}.attn_norm.weight", "h.{}.ln_1.weight"},
+    {"blk.{}.attn_norm.bias", "h.{}.ln_1.bias"},
+    {.ours = "blk.{}.attn_qkv.weight", .theirs = "h.{}.attn.c_attn.weight", .transposed = true},
+    {"blk.{}.attn_qkv.bias", "h.{}.attn.c_attn.bias"},
+    {.ours = "blk.{}.attn_output.weight", .theirs = "h.{}.attn.c_proj.weight", .transposed = true},
+    {"blk.{}.attn_output.bias", "h.{}.attn.c_proj.bias"},
+    {"blk.{}.ffn_norm.weight", "h.{}.ln_2.weight"},
+    {"blk.{}.ffn_norm.bias", "h.{}.ln_2.bias"},
+    {.ours = "blk.{}.ffn_up.weight", .theirs = "h.{}.mlp.c_fc.weight", .transposed = true},
+    {"blk.{}.ffn_up.bias", "h.{}.mlp.c_fc.bias"},
+    {.ours = "blk.{}.ffn_down.weight", .theirs = "h.{}.mlp.c_proj.weight", .transposed = true},
+    {"blk.{}.ffn_down.bias", "h.{}.mlp.c_proj.bias"},
+}};
+
+constexpr std::array<HfFlag, 1> kSwiftKvFlags = {{{"swiftkv", true, false}}};
+constexpr std::array<HfFlag, 3> kGpt2Flags = {{{"scale_attn_weights", true, true},
+                                               {"scale_attn_by_inverse_layer_idx", false, false},
+                                               {"add_cross_attention", false, false}}};
+
+constexpr std::array<HfFamily, 3> kLlamaFolders = {{
     {.model_type = "llama",
      .architecture = "LlamaForCausalLM",
      .tensors = kLlamaTensors,
@@ -66,6 +122,12 @@ constexpr std::array<HfFamily, 2> kLlamaFolders = {{
      .tensors = kLlamaTensors,
      .windows = HfWindows::all,
      .defaults = {.kv_heads = 8, .context = 131072, .vocab = 32000}},
+    {.model_type = "llama_swiftkv",
+     .architecture = "LlamaSwiftKVForCausalLM",
+     .tensors = kSwiftKvTensors,
+     .defaults = {.context = 2048, .vocab = 32000},
+     .flags = kSwiftKvFlags,
+     .shared_kv = true},
 }};
 constexpr std::array<HfFamily, 1> kQwen2Folders = {{
     {.model_type = "qwen2",
@@ -97,6 +159,21 @@ constexpr std::array<HfFamily, 1> kGemma3Folders = {{
                   .rope_base = 1e6,
                   .query_scalar = 256,
                   .tied_output = true}},
+}};
+
+constexpr std::array<HfFamily, 1> kGpt2Folders = {{
+    {.model_type = "gpt2",
+     .architecture = "GPT2LMHeadModel",
+     .tensors = kGpt2Tensors,
+     .keys = {.layers = "n_layer",
+              .hidden = "n_embd",
+              .heads = "n_head",
+              .feed_forward = "n_inner",
+              .context = "n_positions",
+              .norm_eps = "layer_norm_epsilon",
+              .activation = "activation_function"},
+     .defaults = {.feed_forward_factor = 4, .context = 1024, .vocab = 50257, .norm_eps = 1e-5, .tied_output = true},
+     .flags = kGpt2Flags},
 }};
 
 constexpr std::array<Arch, 5> kArchs = {{
@@ -184,7 +261,7 @@ constexpr std::array<Arch, 5> kArchs = {{
      .window_pattern = 0,
      .local_rope_base = 0,
      .wide_query_layers = 0,
-     .hf = {}},
+     .hf = kGpt2Folders},
 }};
 
 }  // namespace

@@ -128,7 +128,7 @@ ModelConfig read_config(const Gguf& file) {
       config.layers == config.arch->wide_query_layers ? config.hidden / config.heads : config.head_dim;
   config.attention_scale = static_cast<float>(1 / std::sqrt(static_cast<double>(query_dim)));
   config.rope_pairing = config.arch->gguf_rope;
-  config.rope = read_rope(file, keys, config);
+  if (!config.arch->learned_positions) config.rope = read_rope(file, keys, config);
   config.tied_output = !file.has_tensor("output.weight");
   config.qkv_bias = config.arch->qkv_bias || file.has_tensor("blk.0.attn_q.bias");
   config.attention_output_bias = config.arch->output_bias || file.has_tensor("blk.0.attn_output.bias");

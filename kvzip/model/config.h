@@ -32,10 +32,10 @@ struct ModelConfig {
   size_t own_kv_layers = 0;
   size_t kv_group = 1;
   RopePairing rope_pairing = RopePairing::halves;  ///< as the file stores q and k
-  RopeConfig rope;
-  std::optional<RopeConfig> local_rope;  ///< of sliding layers, where they have one of their own
-  bool tied_output = false;              ///< the embedding is the output matrix too
-  bool qkv_bias = false;                 ///< which projections have biases
+  RopeConfig rope;                                 ///< dims 0 where positions are learned
+  std::optional<RopeConfig> local_rope;            ///< of sliding layers, where they have one of their own
+  bool tied_output = false;                        ///< the embedding is the output matrix too
+  bool qkv_bias = false;                           ///< which projections have biases
   bool attention_output_bias = false;
   bool feed_forward_bias = false;
 

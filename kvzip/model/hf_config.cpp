@@ -60,10 +60,28 @@ void read_sizes(const JsonFields& fields, const HfFamily& family, ModelConfig& c
     head_dim = config.hidden / config.heads;
   }
   config.head_dim = size_of(fields, "head_dim", head_dim, kMaxWidth);
-  config.feed_forward = size_of(fields, family.keys.feed_forward, 0, kMaxWidth);
+  const size_t feed_forward = otherwise.feed_forward_factor * config.hidden;
+  config.feed_forward = size_of(fields, family.keys.feed_forward, feed_forward, kMaxWidth);
   config.vocab = size_of(fields, "vocab_size", otherwise.vocab, kMaxWidth);
   config.context_length = size_of(fields, family.keys.context, otherwise.context, kMaxContext);
   config.norm_eps = static_cast<float>(fields.positive_or(family.keys.norm_eps, otherwise.norm_eps));
+}
+
+void expect_flags(const JsonFields& fields, const HfFamily& family) {
+  for (const HfFlag& flag : family.flags) {
+    if (fields.find_bool(flag.key).value_or(flag.otherwise) != flag.needed)
+      fields.fail(flag.key, flag.needed ? "true" : "false", ErrorCode::unsupported);
+  }
+}
+
+void read_shared_kv(const JsonFields& fields, const HfFamily& family, ModelConfig& config) {
+  config.own_kv_layers = config.layers;
+  if (!family.shared_kv) return;
+  config.own_kv_layers = size_of(fields, "num_key_value_layers", config.layers, config.layers);
+  config.kv_group = size_of(fields, "key_value_group_size", 1, config.layers);
+  const size_t others = config.layers - config.own_kv_layers;
+  if (others % config.kv_group != 0)
+    fields.fail("key_value_group_size", fmt::format("a divisor of the {} layers that share keys and values", others));
 }
 
 /// Whether each layer slides, where the file lists them.
@@ -131,6 +149,8 @@ HfConfig read_hf_config(const std::string& path, const nlohmann::json& document)
   ModelConfig& model = config.model;
   model.arch = arch;
   read_sizes(fields, *family, model);
+  read_shared_kv(fields, *family, model);
+  expect_flags(fields, *family);
   refuse(top, "quantization_config");
   for (const std::string_view key : {"attn_logit_softcapping", "final_logit_softcapping"}) refuse(fields, key);
   if (fields.find_bool("use_bidirectional_attention").value_or(false))
@@ -144,10 +164,10 @@ HfConfig read_hf_config(const std::string& path, const nlohmann::json& document)
                           .value_or(top.find_bool("tie_word_embeddings").value_or(family->defaults.tied_output));
   const bool attention_bias = fields.find_bool("attention_bias").value_or(false);
   model.qkv_bias = arch->qkv_bias || attention_bias;
-  model.attention_output_bias = attention_bias;
-  model.feed_forward_bias = fields.find_bool("mlp_bias").value_or(false);
+  model.attention_output_bias = arch->output_bias || attention_bias;
+  model.feed_forward_bias = arch->output_bias || fields.find_bool("mlp_bias").value_or(false);
   model.rope_pairing = RopePairing::halves;
-  read_hf_rope(fields, *family, model);
+  if (!arch->learned_positions) read_hf_rope(fields, *family, model);
   read_windows(fields, *family, model);
   return config;
 }

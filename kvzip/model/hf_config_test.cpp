@@ -103,8 +103,9 @@ TEST(HfConfig, NamesTheFieldThatIsMissingOrWrong) {
 }
 
 TEST(HfConfig, RefusesWhatItCannotRun) {
-  expect_unsupported(with(small("llama"), "model_type", "bert"),
-                     "model_type: expected one of llama, mistral, qwen2, qwen3, gemma3_text, gemma3");
+  expect_unsupported(
+      with(small("llama"), "model_type", "bert"),
+      "model_type: expected one of llama, mistral, llama_swiftkv, qwen2, qwen3, gemma3_text, gemma3, gpt2");
   expect_unsupported(with(small("llama"), "architectures", json::array({"LlamaForSequenceClassification"})),
                      "architectures: expected LlamaForCausalLM for model_type llama, found "
                      "'LlamaForSequenceClassification'");

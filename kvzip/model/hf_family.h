@@ -12,6 +12,7 @@ struct HfTensorName {
   std::string_view ours;    ///< as GGUF files say it
   std::string_view theirs;  ///< within the text model, whose prefix varies
   bool one_less = false;    ///< stored as the difference from one
+  bool transposed = false;  ///< stored as [in, out]
 };
 
 /// Keys of config.json that families name differently.
@@ -27,16 +28,24 @@ struct HfKeys {
 
 /// What the family's configuration class in transformers assumes for keys that are absent.
 struct HfDefaults {
-  size_t heads = 0;     ///< 0: the key must be there
-  size_t kv_heads = 0;  ///< 0: as many as query heads
-  size_t head_dim = 0;  ///< 0: hidden / heads
-  size_t context = 0;   ///< 0: the key must be there
-  size_t vocab = 0;     ///< 0: the key must be there
+  size_t feed_forward_factor = 0;  ///< times hidden; 0: the key must be there
+  size_t heads = 0;                ///< 0: the key must be there
+  size_t kv_heads = 0;             ///< 0: as many as query heads
+  size_t head_dim = 0;             ///< 0: hidden / heads
+  size_t context = 0;              ///< 0: the key must be there
+  size_t vocab = 0;                ///< 0: the key must be there
   size_t window = 4096;
   double rope_base = 10000;
   double norm_eps = 1e-6;
   double query_scalar = 0;  ///< of query_pre_attn_scalar; 0: there is no such key, logits are scaled by the head's size
   bool tied_output = false;
+};
+
+/// A flag of config.json with the one value that makes a model what the family's row says.
+struct HfFlag {
+  std::string_view key;
+  bool needed;
+  bool otherwise;  ///< what an absent key means
 };
 
 /// Which layers slide where `layer_types` doesn't say.
@@ -56,6 +65,8 @@ struct HfFamily {
   HfWindows windows = HfWindows::none;
   HfKeys keys{};
   HfDefaults defaults{};
+  std::span<const HfFlag> flags{};
+  bool shared_kv = false;  ///< SwiftKV: num_key_value_layers and key_value_group_size
 };
 
 }  // namespace kvzip

@@ -172,8 +172,8 @@ StoredTensor HfWeights::tensor(std::string_view name) const {
     fail_field(located->file->file.path(), field, "dtype F32, F16 or BF16", quote(located->array->dtype),
                ErrorCode::unsupported);
   }
-  StoredTensor tensor{theirs, *dtype, located->array->shape, located->array->data, known->one_less};
-  std::ranges::reverse(tensor.shape);
+  StoredTensor tensor{theirs, *dtype, located->array->shape, located->array->data, known->transposed, known->one_less};
+  if (!known->transposed) std::ranges::reverse(tensor.shape);
   return tensor;
 }
 

@@ -32,6 +32,8 @@ RopeOption parse_rope_option(std::string_view text) {
 
 void apply_rope_option(const RopeOption& option, ModelConfig& config) {
   RopeConfig& rope = config.rope;
+  if (rope.dims == 0)
+    throw Error(ErrorCode::usage, "rope scaling: expected a model with RoPE, found one with learned positions");
   if (!rope.frequency_divisors.empty()) {
     throw Error(ErrorCode::usage,
                 "rope scaling: expected a model without a scaling for each frequency, found one (Llama 3.1)");

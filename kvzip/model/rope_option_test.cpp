@@ -47,6 +47,12 @@ TEST(RopeOption, RefusesAModelWithDivisors) {
   EXPECT_THROW(apply_rope_option(parse_rope_option("yarn:4"), config), Error);
 }
 
+TEST(RopeOption, RefusesAModelWithLearnedPositions) {
+  ModelConfig config = model();
+  config.rope = {};
+  EXPECT_THROW(apply_rope_option(parse_rope_option("yarn:4"), config), Error);
+}
+
 TEST(RopeOption, RefusesWhatIsNoScaling) {
   for (const char* text : {"", "yarn", "yarn:", "yarn:0", "yarn:0.5", "yarn:-4", "yarn:nan", "yarn:inf", "yarn:1e9",
                            "yarn:4x", "yarn: 4", "llama3:8", "none:2", ":4", "4"}) {

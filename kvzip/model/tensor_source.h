@@ -18,7 +18,8 @@ struct StoredTensor {
   DType dtype = DType::f32;
   std::vector<uint64_t> shape;  ///< the contiguous dimension first (the input of a linear layer), as GGUF has it
   std::span<const std::byte> data;
-  bool one_less = false;  ///< stored as the difference from one, as Gemma's Hugging Face files do with norms
+  bool transposed = false;  ///< of what `shape` says, as GPT-2's Hugging Face files have linear layers
+  bool one_less = false;    ///< stored as the difference from one, as Gemma's Hugging Face files do with norms
 };
 
 /// What a file says of a tensor's size, whether it can be read or not.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "kvzip/base/error.h"
+#include "kvzip/model/transpose.h"
 
 namespace kvzip {
 namespace {
@@ -23,8 +24,10 @@ class Loader {
 
   ConstView matrix(const std::string& name, size_t out, size_t in) {
     const StoredTensor tensor = expect(name, out, in);
-    return keep(
-        place(view_of(tensor, out, in), mode_ == WeightMode::f32 ? DType::f32 : backend_->weight_type(tensor.dtype)));
+    const DType held = mode_ == WeightMode::f32 ? DType::f32 : backend_->weight_type(tensor.dtype);
+    if (!tensor.transposed) return keep(place(view_of(tensor, out, in), held));
+    const std::vector<std::byte> turned = transposed(tensor.data, in, out, row_bytes(tensor.dtype, 1));
+    return keep(place({turned.data(), tensor.dtype, out, in, row_bytes(tensor.dtype, in)}, held, false));
   }
   const float* vector(const std::string& name, size_t values) {
     const StoredTensor tensor = expect(name, 1, values);
@@ -59,9 +62,10 @@ class Loader {
     return {tensor.data.data(), tensor.dtype, out, in, row_bytes(tensor.dtype, in)};
   }
 
-  Placed place(const ConstView& host, DType held) {
+  /// `lasting`: host memory that outlives the weights, as a mapped file does.
+  Placed place(const ConstView& host, DType held, bool lasting = true) {
     Placed placed;
-    if (is_aligned(host)) {
+    if (lasting && is_aligned(host)) {
       placed.view = backend_->adopt(host, placed.memory);
     } else {
       placed.memory = Buffer(*backend_, host.rows * host.stride);
@@ -105,7 +109,8 @@ NormWeights load_norm(Loader& load, const ModelConfig& config, const std::string
           .bias = config.arch->layer_norm ? load.vector(name + ".bias", config.hidden) : nullptr};
 }
 
-void load_qkv(Loader& load, const ModelConfig& config, const std::string& prefix, LayerWeights& layer) {
+void load_qkv(Loader& load, const ModelConfig& config, size_t index, LayerWeights& layer) {
+  const std::string prefix = fmt::format("blk.{}.", index);
   const size_t q_width = config.heads * config.head_dim, kv_width = config.kv_heads * config.head_dim;
   if (config.arch->fused_qkv) {
     const ConstView all = load.matrix(prefix + "attn_qkv.weight", q_width + 2 * kv_width, config.hidden);
@@ -117,12 +122,18 @@ void load_qkv(Loader& load, const ModelConfig& config, const std::string& prefix
     layer.v_bias = layer.k_bias + kv_width;
     return;
   }
-  layer.q = load.matrix(prefix + "attn_q.weight", q_width, config.hidden);
-  layer.k = load.matrix(prefix + "attn_k.weight", kv_width, config.hidden);
-  layer.v = load.matrix(prefix + "attn_v.weight", kv_width, config.hidden);
-  layer.q_bias = load.vector_if(config.qkv_bias, prefix + "attn_q.bias", q_width);
-  layer.k_bias = load.vector_if(config.qkv_bias, prefix + "attn_k.bias", kv_width);
-  layer.v_bias = load.vector_if(config.qkv_bias, prefix + "attn_v.bias", kv_width);
+  const bool own_kv = index < config.own_kv_layers;
+  const std::string_view suffix = own_kv ? "" : "_swiftkv";
+  const auto name = [&](std::string_view part, std::string_view kind) {
+    return fmt::format("{}{}{}.{}", prefix, part, suffix, kind);
+  };
+  layer.q = load.matrix(name("attn_q", "weight"), q_width, config.hidden);
+  layer.q_bias = load.vector_if(config.qkv_bias, name("attn_q", "bias"), q_width);
+  if (!own_kv && config.kv_layer(index) == config.kv_layer(index - 1)) return;  // those of the layer before
+  layer.k = load.matrix(name("attn_k", "weight"), kv_width, config.hidden);
+  layer.v = load.matrix(name("attn_v", "weight"), kv_width, config.hidden);
+  layer.k_bias = load.vector_if(config.qkv_bias, name("attn_k", "bias"), kv_width);
+  layer.v_bias = load.vector_if(config.qkv_bias, name("attn_v", "bias"), kv_width);
 }
 
 LayerWeights load_layer(Loader& load, const ModelConfig& config, size_t index) {
@@ -130,7 +141,7 @@ LayerWeights load_layer(Loader& load, const ModelConfig& config, size_t index) {
   const std::string prefix = fmt::format("blk.{}.", index);
   LayerWeights layer;
   layer.attention_norm = load_norm(load, config, prefix + "attn_norm");
-  load_qkv(load, config, prefix, layer);
+  load_qkv(load, config, index, layer);
   layer.o = load.matrix(prefix + "attn_output.weight", config.hidden, config.heads * config.head_dim);
   if (arch.qk_norm) {
     layer.q_norm = load.vector(prefix + "attn_q_norm.weight", config.head_dim);
@@ -160,6 +171,7 @@ Weights load_weights(const TensorSource& source, const ModelConfig& config, Back
   weights.embedding = load.matrix("token_embd.weight", config.vocab, config.hidden);
   weights.output = config.tied_output ? weights.embedding : load.matrix("output.weight", config.vocab, config.hidden);
   weights.output_norm = load_norm(load, config, "output_norm");
+  if (config.own_kv_layers < config.layers) weights.shared_kv_norm = load.vector("norm_swiftkv.weight", config.hidden);
   if (config.arch->learned_positions)
     weights.positions = load.matrix("position_embd.weight", config.context_length, config.hidden);
   for (size_t index = 0; index < config.layers; ++index) weights.layers.push_back(load_layer(load, config, index));

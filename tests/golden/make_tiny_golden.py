@@ -289,6 +289,7 @@ def make(folder):
     torch.manual_seed(20241004)
     models = {"swiftkv": random_llama_swiftkv(4, 2, 1, llama), "swiftkv_across": random_llama_swiftkv(6, 2, 2, llama), "gpt2_scored": random_gpt2(gpt2)}
     for name, (config, weights) in models.items():
+        config.pop("eos_token_id")  # a random continuation goes on
         to = folder / name
         to.mkdir(exist_ok=True)
         tensors, found = figures(make_model(config, weights), prompt, True)
