@@ -1,8 +1,8 @@
 #include "kvzip/text/train/trained_json.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "kvzip/text/pre_tokenizers.h"
 #include "kvzip/text/train/training_rules.h"
 
 namespace kvzip {
@@ -10,23 +10,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json byte_level(bool add_prefix_space, bool use_regex) {
-  return {
-      {"type", "ByteLevel"}, {"add_prefix_space", add_prefix_space}, {"trim_offsets", true}, {"use_regex", use_regex}};
-}
-
-Json bpe_pre_tokenizer(const TokenizerTraining& training) {
-  if (training.pattern == "gpt2") return byte_level(training.add_prefix_space, true);
-  const std::string_view pattern = pre_tokenizer_patterns(bpe_rules(training.pattern)).front();
-  const Json split = {
-      {"type", "Split"}, {"pattern", {{"Regex", pattern}}}, {"behavior", "Isolated"}, {"invert", false}};
-  return {{"type", "Sequence"}, {"pretokenizers", {split, byte_level(false, false)}}};
-}
-
 /// Special tokens have the first ids, in their order.
 Json added_tokens(const TokenizerTraining& training) {
   Json added = Json::array();
-  for (const std::string& token : training.special_tokens) {
+  for (const std::string& token : all_special_tokens(training)) {
     added.push_back({{"id", added.size()},
                      {"content", token},
                      {"single_word", false},
@@ -47,14 +34,13 @@ Json vocabulary(const std::vector<std::string>& tokens) {
   return ids;
 }
 
-std::string tokenizer_json(const TokenizerTraining& training, Json normalizer, Json pre_tokenizer, Json decoder,
-                           Json model) {
+std::string tokenizer_json(const TokenizerTraining& training, Json decoder, Json model) {
   const Json json = {{"version", "1.0"},
                      {"truncation", nullptr},
                      {"padding", nullptr},
                      {"added_tokens", added_tokens(training)},
-                     {"normalizer", std::move(normalizer)},
-                     {"pre_tokenizer", std::move(pre_tokenizer)},
+                     {"normalizer", normalizer_json(training)},
+                     {"pre_tokenizer", pre_tokenizer_json(training)},
                      {"post_processor", nullptr},
                      {"decoder", std::move(decoder)},
                      {"model", std::move(model)}};
@@ -67,18 +53,41 @@ std::string bpe_json(const TrainedBpe& trained, const TokenizerTraining& trainin
   Json merges = Json::array();
   for (const auto& [left, right] : trained.merges)
     merges.push_back({trained.tokens[static_cast<size_t>(left)], trained.tokens[static_cast<size_t>(right)]});
-  const Json model = {{"type", "BPE"},
-                      {"dropout", nullptr},
-                      {"unk_token", nullptr},
-                      {"continuing_subword_prefix", nullptr},
-                      {"end_of_word_suffix", nullptr},
-                      {"fuse_unk", false},
-                      {"byte_fallback", false},
-                      {"ignore_merges", false},
-                      {"vocab", vocabulary(trained.tokens)},
-                      {"merges", std::move(merges)}};
-  return tokenizer_json(training, training.nfc ? Json{{"type", "NFC"}} : Json(nullptr), bpe_pre_tokenizer(training),
-                        byte_level(true, true), model);
+  const Json decoder = {{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}};
+  return tokenizer_json(training, decoder,
+                        {{"type", "BPE"},
+                         {"dropout", nullptr},
+                         {"unk_token", nullptr},
+                         {"continuing_subword_prefix", nullptr},
+                         {"end_of_word_suffix", nullptr},
+                         {"fuse_unk", false},
+                         {"byte_fallback", false},
+                         {"ignore_merges", false},
+                         {"vocab", vocabulary(trained.tokens)},
+                         {"merges", std::move(merges)}});
+}
+
+std::string wordpiece_json(const std::vector<std::string>& tokens, const TokenizerTraining& training) {
+  return tokenizer_json(training, {{"type", "WordPiece"}, {"prefix", "##"}, {"cleanup", true}},
+                        {{"type", "WordPiece"},
+                         {"unk_token", unknown_token(training.model)},
+                         {"continuing_subword_prefix", "##"},
+                         {"max_input_chars_per_word", kLongestWordPieceWord},
+                         {"vocab", vocabulary(tokens)}});
+}
+
+std::string unigram_json(const TrainedUnigram& trained, const TokenizerTraining& training) {
+  const std::vector<std::string> specials = all_special_tokens(training);
+  const auto unknown = std::find(specials.begin(), specials.end(), unknown_token(training.model));
+  Json pieces = Json::array();
+  for (const std::string& special : specials) pieces.push_back({special, 0.0});
+  for (const auto& [piece, score] : trained.pieces) pieces.push_back({piece, score});
+  return tokenizer_json(
+      training, {{"type", "Metaspace"}, {"replacement", "\u2581"}, {"prepend_scheme", "always"}, {"split", true}},
+      {{"type", "Unigram"},
+       {"unk_id", unknown - specials.begin()},
+       {"vocab", std::move(pieces)},
+       {"byte_fallback", false}});
 }
 
 }  // namespace kvzip
