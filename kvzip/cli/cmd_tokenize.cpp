@@ -1,4 +1,4 @@
-// `kvzip tokenize`: the tokens of a text, as the model sees them.
+// `kvzip tokenize`: the tokens of a text, as the model sees them, or as other ways of cutting it do.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -11,7 +11,11 @@
 #include "kvzip/cli/format.h"
 #include "kvzip/cli/json_output.h"
 #include "kvzip/cli/read_document.h"
+#include "kvzip/cli/splitting.h"
+#include "kvzip/cli/splitting_report.h"
 #include "kvzip/cli/terminal.h"
+#include "kvzip/cli/tokenizer_file.h"
+#include "kvzip/text/unicode/segmentation.h"
 
 namespace kvzip::cli {
 namespace {
@@ -21,6 +25,9 @@ struct TokenizeFlags {
   std::string text;
   bool has_text = false;
   bool ids_only = false;
+  std::string tokenizer;  ///< a file; empty: the model's
+  bool has_model = false;
+  std::vector<std::string> kinds;  ///< empty: just the tokens
   EngineFlags engine;
   OutputFlags output;
 };
@@ -54,6 +61,10 @@ Json pieces_json(const Tokenizer& tokenizer, std::span<const TokenId> ids) {
   return tokens;
 }
 
+std::string source_name(const TokenizeFlags& flags) {
+  return flags.has_text ? "--text" : document_name(flags.file.empty() ? "-" : flags.file);
+}
+
 std::string source(const TokenizeFlags& flags) {
   if (flags.has_text) return flags.text;
   if (!flags.file.empty()) return read_document(flags.file);
@@ -61,9 +72,52 @@ std::string source(const TokenizeFlags& flags) {
   return read_document("-");
 }
 
-void run_tokenize(const TokenizeFlags& flags) {
+std::unique_ptr<Tokenizer> tokenizer_of(const TokenizeFlags& flags) {
+  if (!flags.tokenizer.empty()) return read_tokenizer(flags.tokenizer);
+  return load_tokenizer(find_model(flags.engine.model));
+}
+
+/// The kinds that were asked for, without repetitions, in the order of the table.
+std::vector<std::string> wanted_kinds(const std::vector<std::string>& asked) {
+  const auto is_asked = [&](const std::string& kind) {
+    return std::find(asked.begin(), asked.end(), kind) != asked.end();
+  };
+  std::vector<std::string> wanted;
+  for (const std::string& kind : splitting_kinds()) {
+    if (is_asked("all") || is_asked(kind)) wanted.push_back(kind);
+  }
+  return wanted;
+}
+
+void compare_kinds(const TokenizeFlags& flags) {
+  const std::vector<std::string> kinds = wanted_kinds(flags.kinds);
+  std::unique_ptr<Tokenizer> tokenizer;
+  if (flags.has_model || !flags.tokenizer.empty()) {
+    tokenizer = tokenizer_of(flags);
+    const std::string own = kind_of(*tokenizer);
+    if (std::find(kinds.begin(), kinds.end(), own) == kinds.end())
+      throw Error(ErrorCode::usage,
+                  fmt::format("--kind: expected {} among them, which the tokenizer is", tokenizer->description()));
+  }
   const std::string text = source(flags);
-  const std::unique_ptr<Tokenizer> tokenizer = load_tokenizer(find_model(flags.engine.model));
+  if (is_blank(text)) throw Error(ErrorCode::input, fmt::format("{}: expected some text", source_name(flags)));
+  ProgressBar bar(flags.output.quiet);
+  std::vector<Splitting> splittings;
+  for (const std::string& kind : kinds)
+    splittings.push_back(split_text(kind, {source_name(flags), text}, tokenizer.get(), bar));
+  if (!flags.output.json) {
+    fmt::print("{}", splitting_report(splittings, terminal_width(stdout), wants_colours(stdout)));
+    return;
+  }
+  Json json = {{"bytes", text.size()}, {"kinds", Json::array()}};
+  for (const Splitting& each : splittings) json["kinds"].push_back(to_json(each));
+  print_json(json);
+}
+
+void run_tokenize(const TokenizeFlags& flags) {
+  if (!flags.kinds.empty()) return compare_kinds(flags);
+  const std::string text = source(flags);
+  const std::unique_ptr<Tokenizer> tokenizer = tokenizer_of(flags);
   const std::vector<TokenId> ids = tokenizer->encode(text);
   if (flags.output.json) {
     Json json = {{"tokenizer", tokenizer->description()}, {"count", ids.size()}, {"bytes", text.size()}};
@@ -89,17 +143,38 @@ std::function<void()> add_tokenize(CLI::App& command) {
   const auto flags = std::make_shared<TokenizeFlags>();
   auto* file = command.add_option("FILE", flags->file, "The text; - is standard input");
   auto* text = command.add_option("--text", flags->text, "The text itself")->excludes(file);
-  command.add_flag("--ids", flags->ids_only, "Only the numbers, on one line");
+  auto* ids = command.add_flag("--ids", flags->ids_only, "Only the numbers, on one line");
+  std::vector<std::string> kinds = splitting_kinds();
+  kinds.emplace_back("all");
+  command
+      .add_option(
+          "--kind", flags->kinds,
+          "Compare ways of cutting text: whitespace, word, character, sentence, bpe, wordpiece, unigram or all; "
+          "several with commas")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->take_all()
+      ->check(CLI::IsMember(kinds))
+      ->excludes(ids);
   add_model_option(command, flags->engine);
+  auto* model = command.get_option("--model");
+  command
+      .add_option("--tokenizer", flags->tokenizer, "A tokenizer.json, SentencePiece .model or .gguf instead of a model")
+      ->excludes(model);
   add_output_options(command, flags->output);
   command.footer(
       "One line per token: its number and its text. No special tokens are added; those that the text spells out count "
       "as such.\n\n"
+      "With --kind, bpe, wordpiece and unigram use the vocabulary of -m or --tokenizer if one is given; otherwise each "
+      "learns a small one from the text.\n\n"
       "Examples:\n"
       "  kvzip tokenize --text \"Hello, world\"\n"
-      "  kvzip tokenize report.txt --ids | wc -w\n");
-  return [flags, text] {
+      "  kvzip tokenize report.txt --ids | wc -w\n"
+      "  kvzip tokenize report.txt --kind all\n"
+      "  kvzip tokenize report.txt --kind word,bpe --tokenizer tokenizer.json\n");
+  return [flags, text, model] {
     flags->has_text = text->count() > 0;
+    flags->has_model = model->count() > 0;
     run_tokenize(*flags);
   };
 }

@@ -17,8 +17,10 @@ TokenizerTraining TrainingFlags::parsed() const {
 void add_training_options(CLI::App& command, TrainingFlags& flags) {
   TokenizerTraining& options = flags.options;
   constexpr size_t kMost = size_t{1} << 30U;
-  command.add_option("--model", flags.model, "bpe: merges frequent pairs of bytes; wordpiece: the same with characters, inside words only; "
-                     "unigram: keeps the pieces that make the text likeliest")
+  command
+      .add_option("--model", flags.model,
+                  "bpe: merges frequent pairs of bytes; wordpiece: the same with characters, inside words only; "
+                  "unigram: keeps the pieces that make the text likeliest")
       ->check(CLI::IsMember({"bpe", "wordpiece", "unigram"}))
       ->capture_default_str();
   command.add_option("--vocab-size", options.vocab_size, "Tokens, special ones and single characters included")
@@ -33,10 +35,12 @@ void add_training_options(CLI::App& command, TrainingFlags& flags) {
       ->allow_extra_args(false);
   command.add_option("--pattern", options.pattern, "bpe: how text is cut into words: gpt2, llama3 or qwen2")
       ->capture_default_str();
-  command.add_flag("--add-prefix-space", options.add_prefix_space, "bpe: a text begins with a space, like its other words");
+  command.add_flag("--add-prefix-space", options.add_prefix_space,
+                   "bpe: a text begins with a space, like its other words");
   command.add_flag("--nfc", options.nfc, "bpe: characters with accents are always spelled the same way");
   command.add_flag("--lowercase", options.lowercase, "wordpiece, unigram: capital letters become small ones");
-  command.add_option("--limit-alphabet", flags.limit_alphabet, "bpe, wordpiece: keep only the N most frequent characters")
+  command
+      .add_option("--limit-alphabet", flags.limit_alphabet, "bpe, wordpiece: keep only the N most frequent characters")
       ->check(whole(0, kMost));
   command.add_option("--max-token-length", flags.max_token_length, "bpe: tokens of N bytes or more are not made")
       ->check(whole(0, kMost));
@@ -50,7 +54,9 @@ ProgressFn training_progress(ProgressBar& bar) {
   return [&bar, state = std::make_shared<State>()](const Progress& progress) {
     if (state->stage != progress.stage) {
       state->stage = progress.stage;
-      state->show = bar.stage(state->stage, state->stage == "counting" ? "byte" : state->stage == "fitting" ? "piece" : "token");
+      state->show = bar.stage(state->stage, state->stage == "counting"  ? "byte"
+                                            : state->stage == "fitting" ? "piece"
+                                                                        : "token");
     }
     return state->show(progress);
   };

@@ -6,37 +6,10 @@
 
 #include "kvzip/base/error.h"
 #include "kvzip/text/byte_alphabet.h"
-#include "kvzip/text/utf8.h"
+#include "kvzip/text/unicode/utf8_append.h"
 
 namespace kvzip {
 namespace {
-
-/// The code point of one whole, valid character.
-char32_t code_point(std::string_view character) {
-  constexpr std::array<uint32_t, 5> kLeadBits = {0, 0x7F, 0x1F, 0x0F, 0x07};
-  char32_t point = static_cast<uint8_t>(character[0]) & kLeadBits[character.size()];
-  for (const char byte : character.substr(1)) point = (point << 6) | (static_cast<uint8_t>(byte) & 0x3FU);
-  return point;
-}
-
-void append_utf8(char32_t point, std::string& out) {
-  const auto tail = [&](uint32_t shift) { out += static_cast<char>(0x80U | ((point >> shift) & 0x3FU)); };
-  if (point < 0x80) {
-    out += static_cast<char>(point);
-  } else if (point < 0x800) {
-    out += static_cast<char>(0xC0U | (point >> 6U));
-    tail(0);
-  } else if (point < 0x10000) {
-    out += static_cast<char>(0xE0U | (point >> 12U));
-    tail(6);
-    tail(0);
-  } else {
-    out += static_cast<char>(0xF0U | (point >> 18U));
-    tail(12);
-    tail(6);
-    tail(0);
-  }
-}
 
 /// Inside a word, at its end, at its beginning, or both.
 size_t place_of(bool first, bool last) { return (first ? 2U : 0U) + (last ? 1U : 0U); }
@@ -45,7 +18,7 @@ size_t place_of(bool first, bool last) { return (first ? 2U : 0U) + (last ? 1U :
 std::array<char32_t, 256> byte_code_points() {
   std::array<char32_t, 256> points{};
   for (size_t byte = 0; byte < points.size(); ++byte)
-    points[byte] = code_point(byte_spelling(static_cast<uint8_t>(byte)));
+    points[byte] = first_point(byte_spelling(static_cast<uint8_t>(byte))).point;
   return points;
 }
 
@@ -54,11 +27,10 @@ template <class Visit>
 void for_each_character(std::string_view word, bool byte_level, Visit visit) {
   static const std::array<char32_t, 256> kBytePoints = byte_code_points();
   for (size_t at = 0; at < word.size();) {
-    const size_t length = byte_level ? 1 : utf8_step(word.substr(at)).length;
-    const std::string_view character = word.substr(at, length);
-    const char32_t point = byte_level ? kBytePoints[static_cast<uint8_t>(character[0])] : code_point(character);
-    visit(point, at == 0, at + length == word.size());
-    at += length;
+    const CodePoint character =
+        byte_level ? CodePoint{kBytePoints[static_cast<uint8_t>(word[at])], 1} : first_point(word.substr(at));
+    visit(character.point, at == 0, at + character.length == word.size());
+    at += character.length;
   }
 }
 

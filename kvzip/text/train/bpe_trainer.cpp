@@ -25,6 +25,7 @@ std::vector<std::pair<TokenId, TokenId>> last_of_each(const std::vector<TokenPai
 }  // namespace
 
 TrainedBpe train_bpe(const WordCounts& words, const BpeTrainingOptions& options, const ProgressFn& progress) {
+  report(progress, {"merging", 0, std::max<size_t>(options.vocab_size, 1)});
   GrowingVocabulary vocabulary;
   add_alphabet(words, options, vocabulary);
   BpeMerger merger(lay_out_words(words, options, vocabulary),

@@ -107,6 +107,7 @@ WordCounts count_words(std::span<const TrainingText> texts, const WordSplitter& 
   Chunks chunks(texts);
   const auto state = [&] { return Progress{"counting", chunks.done(), chunks.total()}; };
   std::vector<WordCounts> counts(thread_count());
+  report(progress, state());
   std::exception_ptr cancelled;  // written by the calling thread only
   parallel_run(counts.size(), [&](size_t thread) {
     while (const std::optional<Chunk> chunk = chunks.next()) {

@@ -28,7 +28,7 @@ class PieceModel {
   std::vector<double> expected_counts() const;
   /// How often each piece is used in the best spellings of all words.
   std::vector<uint64_t> best_counts() const;
-  /// The best spelling of a piece's own letters by other pieces; empty for single letters.
+  /// The best spelling of a piece's own letters by other pieces, the last one first; empty for single letters.
   std::vector<uint32_t> alternative(uint32_t piece) const;
 
  private:

@@ -31,10 +31,10 @@ class SuffixArray {
       ++length;
     return length;
   }
-  /// Letters from a place to the end of its word, at most `longest` + 1.
+  /// Letters from a place to the end of its word, at most `longest`.
   uint32_t left(uint32_t place) const {
     uint32_t length = 0;
-    while (length <= longest_ && letters_[place + length] != kNoLetter) ++length;
+    while (length < longest_ && letters_[place + length] != kNoLetter) ++length;
     return length;
   }
 
@@ -70,9 +70,7 @@ class SuffixArray {
 /// al. 2001, "Linear-time longest-common-prefix computation in suffix arrays and its applications".
 class CommonBeginnings {
  public:
-  explicit CommonBeginnings(uint32_t longest) : longest_(longest) {}
-
-  /// Adds a suffix of `whole` letters that begins like the one before it in `common` letters.
+  /// Adds a suffix, of which `whole` letters count, that begins like the one before it in `common` letters.
   void add(uint32_t place, uint32_t common, uint32_t whole, uint64_t count) {
     const uint64_t closed = close_above(common);
     open(place, common, closed);
@@ -100,12 +98,11 @@ class CommonBeginnings {
       open_.pop_back();
       piece.count += count;
       count = piece.count;
-      if (piece.length >= 2 && piece.length <= longest_ && count >= 2) found_.push_back(piece);
+      if (piece.length >= 2 && count >= 2) found_.push_back(piece);
     }
     return count;
   }
 
-  uint32_t longest_;
   std::vector<SeedPiece> open_;
   std::vector<SeedPiece> found_;
 };
@@ -113,7 +110,7 @@ class CommonBeginnings {
 }  // namespace
 
 std::vector<SeedPiece> seed_pieces(const LetterWords& words, size_t longest, size_t most) {
-  CommonBeginnings beginnings(static_cast<uint32_t>(longest));
+  CommonBeginnings beginnings;
   {
     const SuffixArray array(words, longest);
     const std::vector<Suffix>& suffixes = array.suffixes();

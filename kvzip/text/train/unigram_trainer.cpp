@@ -112,6 +112,7 @@ TrainedUnigram finished(const LetterWords& words, Pieces pieces) {
 
 TrainedUnigram train_unigram(const WordCounts& counts, const UnigramTrainingOptions& options,
                              const ProgressFn& progress) {
+  report(progress, {"fitting", 0, options.seeds});  // how many there will be isn't known yet
   const LetterWords words(counts);
   Pieces pieces = first_pieces(words, options);
   const size_t letters = words.letter_counts().size() - 1;
