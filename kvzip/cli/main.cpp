@@ -94,6 +94,7 @@ int guarded(int count, char** arguments) {
   } catch (const std::bad_alloc&) {
     return fail("memory: there is not enough", kFailed, json);
   } catch (const std::exception& error) {
+    if (std::ferror(stdout) != 0) return fail("standard output: can't be written", kFailed, false);
     return fail(fmt::format("internal error: {}", error.what()), kFailed, json);
   }
 }

@@ -191,8 +191,48 @@ TEST_F(HfModelTest, WithoutATokenizerThereAreOnlyIds) {
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::input);
-    EXPECT_NE(std::string(error.what()).find("tokenizer.model"), std::string::npos);
+    EXPECT_NE(std::string(error.what()).find("tokenizer.json"), std::string::npos);
   }
+}
+
+/// Three words and an end; 320 rows are 316 more than that.
+constexpr const char* kWords = R"({"version":"1.0","truncation":null,"padding":null,"normalizer":null,
+  "added_tokens":[{"id":3,"content":"<end>","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,
+                   "special":true}],
+  "pre_tokenizer":{"type":"WhitespaceSplit"},"post_processor":null,"decoder":null,
+  "model":{"type":"WordLevel","vocab":{"?":0,"one":1,"two":2,"<end>":3},"unk_token":"?"}})";
+
+TEST_F(HfModelTest, ATokenizerSmallerThanTheVocabulary) {
+  HfBuilder::tiny("qwen2").write(folder_.path());
+  write_bytes(folder_.file("tokenizer.json"), kWords);
+  const Model model = load();
+  ASSERT_TRUE(model.has_tokenizer());
+  EXPECT_EQ(model.tokenizer().vocab_size(), 320U);
+  EXPECT_EQ(model.spelled_tokens(), 4U);
+  EXPECT_EQ(model.tokenizer().encode("one two<end>"), (std::vector<TokenId>{1, 2, 3}));
+  EXPECT_EQ(model.tokenizer().piece(319), "");
+  EXPECT_EQ(load_tokenizer(folder_.path())->encode("two one"), (std::vector<TokenId>{2, 1}));
+  EXPECT_EQ(load_tokenizer(folder_.file("tokenizer.json"))->encode("two one"), (std::vector<TokenId>{2, 1}));
+  write_bytes(folder_.file("tokenizer.json"), "{");
+  expect_error("tokenizer.json");
+}
+
+TEST_F(HfModelTest, RolesOfSpecialTokens) {
+  HfBuilder::tiny("qwen2").write(folder_.path());
+  write_bytes(folder_.file("tokenizer.json"), kWords);
+  const auto load_with = [&](const char* config) {
+    write_bytes(folder_.file("tokenizer_config.json"), config);
+    return load();
+  };
+  using Ids = std::vector<TokenId>;
+  EXPECT_EQ(load_with("{}").stop_tokens(), (Ids{2}));  // of config.json
+  EXPECT_EQ(load_with(R"({"eos_token":"<end>"})").stop_tokens(), (Ids{2, 3}));
+  EXPECT_EQ(load_with(R"({"eos_token":{"content":"<end>"}})").stop_tokens(), (Ids{2, 3}));
+  EXPECT_EQ(load_with(R"({"eos_token":"<unknown>","bos_token":null})").stop_tokens(), (Ids{2}));
+  EXPECT_FALSE(load_with(R"({"bos_token":"one"})").opening_token());
+  EXPECT_EQ(load_with(R"({"bos_token":"one","add_bos_token":true})").opening_token(), 1);
+  write_bytes(folder_.file("tokenizer_config.json"), R"({"eos_token":7})");
+  expect_error("tokenizer_config.json: eos_token: expected a text, found 7");
 }
 
 TEST_F(HfModelTest, FoldersWithoutTheirFiles) {

@@ -10,6 +10,7 @@
 #include "kvzip/base/json.h"
 #include "kvzip/base/json_fields.h"
 #include "kvzip/text/formats/sentencepiece_model.h"
+#include "kvzip/text/pipeline/tokenizer_json.h"
 
 namespace kvzip {
 namespace {
@@ -36,6 +37,8 @@ std::optional<std::string_view> token_text(const JsonFields& fields, std::string
 }  // namespace
 
 std::unique_ptr<Tokenizer> load_hf_tokenizer(const std::string& folder) {
+  const fs::path pipeline = fs::path(folder) / "tokenizer.json";
+  if (is_there(pipeline)) return read_tokenizer_json(pipeline.string());
   const fs::path pieces = fs::path(folder) / "tokenizer.model";
   if (is_there(pieces)) return read_sentencepiece_model(pieces.string());
   return nullptr;
@@ -56,7 +59,7 @@ SpecialRoles read_special_roles(const std::string& folder, const Tokenizer& toke
 }
 
 void throw_no_tokenizer(const std::string& path) {
-  throw Error(ErrorCode::input, fmt::format("{}: tokenizer: expected tokenizer.model, found none; "
+  throw Error(ErrorCode::input, fmt::format("{}: tokenizer: expected tokenizer.json or tokenizer.model, found neither; "
                                             "without one the model only takes token ids",
                                             path));
 }

@@ -9,7 +9,7 @@
 
 namespace kvzip {
 
-/// From tokenizer.model; null where the folder has none. Throws Error naming the file that is
+/// From tokenizer.json, else tokenizer.model; null where the folder has neither. Throws Error naming the file that is
 /// wrong.
 std::unique_ptr<Tokenizer> load_hf_tokenizer(const std::string& folder);
 

@@ -5,6 +5,8 @@
 
 #include "kvzip/model/gguf_vocabulary.h"
 #include "kvzip/model/hf_tokenizer.h"
+#include "kvzip/text/formats/sentencepiece_model.h"
+#include "kvzip/text/pipeline/tokenizer_json.h"
 
 namespace kvzip {
 namespace {
@@ -33,7 +35,11 @@ ModelFiles gguf_model_files(Gguf file) {
 }
 
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& path) {
-  if (!is_folder(path)) return make_tokenizer(gguf_vocabulary(Gguf::open(path)));
+  if (!is_folder(path)) {
+    if (path.ends_with(".json")) return read_tokenizer_json(path);
+    if (path.ends_with(".model")) return read_sentencepiece_model(path);
+    return make_tokenizer(gguf_vocabulary(Gguf::open(path)));
+  }
   std::unique_ptr<Tokenizer> tokenizer = load_hf_tokenizer(path);
   if (tokenizer == nullptr) throw_no_tokenizer(path);
   return tokenizer;

@@ -26,7 +26,8 @@ ModelFiles open_model_files(const std::string& path);
 ModelFiles gguf_model_files(Gguf file);
 ModelFiles hf_model_files(const std::string& folder);
 
-/// The tokenizer alone of a GGUF file or a folder. Throws Error{input} where there is none, naming what was looked for.
+/// The tokenizer alone: of a GGUF file or a folder, or a file tokenizer.json or tokenizer.model (by their endings).
+/// Throws Error{input} where there is none, naming what was looked for.
 std::unique_ptr<Tokenizer> load_tokenizer(const std::string& path);
 
 }  // namespace kvzip
