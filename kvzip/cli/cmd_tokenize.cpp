@@ -103,6 +103,7 @@ void compare_kinds(const TokenizeFlags& flags) {
   if (is_blank(text)) throw Error(ErrorCode::input, fmt::format("{}: expected some text", source_name(flags)));
   ProgressBar bar(flags.output.quiet);
   std::vector<Splitting> splittings;
+  splittings.reserve(kinds.size());
   for (const std::string& kind : kinds)
     splittings.push_back(split_text(kind, {source_name(flags), text}, tokenizer.get(), bar));
   if (!flags.output.json) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <ranges>
 #include <unordered_set>
 
 #include "kvzip/text/train/bpe_merger.h"
@@ -15,8 +16,8 @@ constexpr size_t kMergesPerReport = 64;
 std::vector<std::pair<TokenId, TokenId>> last_of_each(const std::vector<TokenPair>& merges) {
   std::vector<std::pair<TokenId, TokenId>> last;
   std::unordered_set<TokenPair> seen;
-  for (auto pair = merges.rbegin(); pair != merges.rend(); ++pair) {
-    if (seen.insert(*pair).second) last.emplace_back(left_of(*pair), right_of(*pair));
+  for (const TokenPair pair : std::views::reverse(merges)) {
+    if (seen.insert(pair).second) last.emplace_back(left_of(pair), right_of(pair));
   }
   std::reverse(last.begin(), last.end());
   return last;

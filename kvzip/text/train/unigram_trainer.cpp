@@ -22,7 +22,7 @@ constexpr double kRarest = 0.5;
 /// series.
 double digamma(double x) {
   double sum = 0;
-  for (; x < 6; ++x) sum -= 1 / x;
+  while (x < 6) sum -= 1 / x++;
   const double inverse = 1 / (x * x);
   return sum + std::log(x) - 0.5 / x - inverse * (1.0 / 12 - inverse * (1.0 / 120 - inverse / 252));
 }
@@ -110,12 +110,12 @@ TrainedUnigram finished(const LetterWords& words, Pieces pieces) {
 
 }  // namespace
 
-TrainedUnigram train_unigram(const WordCounts& counts, const UnigramTrainingOptions& options,
+TrainedUnigram train_unigram(const WordCounts& words, const UnigramTrainingOptions& options,
                              const ProgressFn& progress) {
   report(progress, {"fitting", 0, options.seeds});  // how many there will be isn't known yet
-  const LetterWords words(counts);
-  Pieces pieces = first_pieces(words, options);
-  const size_t letters = words.letter_counts().size() - 1;
+  const LetterWords corpus(words);
+  Pieces pieces = first_pieces(corpus, options);
+  const size_t letters = corpus.letter_counts().size() - 1;
   if (letters > options.pieces) {
     throw Error(ErrorCode::usage, fmt::format("--vocab-size: expected room for the {} different characters of the "
                                               "corpus and the special tokens, found room for {}",
@@ -127,17 +127,17 @@ TrainedUnigram train_unigram(const WordCounts& counts, const UnigramTrainingOpti
   const size_t nearly = options.pieces + options.pieces / 10;
   for (;;) {
     for (size_t round = 0; round < options.rounds_between; ++round) {
-      pieces = fitted(words, pieces, kRarest);
+      pieces = fitted(corpus, pieces, kRarest);
       if (pieces.size() > options.pieces) report(progress, {"fitting", first - pieces.size(), total});
     }
     if (pieces.size() <= nearly) break;
     const auto smaller = static_cast<size_t>(static_cast<double>(pieces.size()) * options.shrinking);
-    pieces = shrunk(words, pieces, std::max(nearly, smaller));
+    pieces = shrunk(corpus, pieces, std::max(nearly, smaller));
   }
-  if (pieces.size() > options.pieces) pieces = shrunk(words, pieces, options.pieces);
-  pieces = fitted(words, pieces, 0);
+  if (pieces.size() > options.pieces) pieces = shrunk(corpus, pieces, options.pieces);
+  pieces = fitted(corpus, pieces, 0);
   report(progress, {"fitting", total, total});
-  return finished(words, std::move(pieces));
+  return finished(corpus, std::move(pieces));
 }
 
 }  // namespace kvzip
