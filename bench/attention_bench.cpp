@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <numeric>
 #include <random>
 #include <vector>
 
@@ -23,23 +24,25 @@ struct Model {
 constexpr Model kSmollm2{30, 9, 3, 64};
 constexpr Model kGemma3{18, 4, 1, 256};
 
-/// Rows of f16 keys and values, one allocation per layer and head.
+/// Rows of keys and values, one allocation per layer and head. All dtypes hold f16 numbers (values or scales) at even
+/// places and any bytes do elsewhere, so that random halves of size 0.5 to 1 make rows of each.
 class Cache {
  public:
-  Cache(const Model& model, const std::vector<size_t>& lens) : heads_(model.layers) {
+  Cache(const Model& model, const std::vector<size_t>& lens, DType dtype = DType::f16) : heads_(model.layers) {
     std::mt19937 random(1);
     std::vector<uint16_t> pool(1 << 16);
-    for (uint16_t& value : pool) value = static_cast<uint16_t>((random() & 0x83FF) | 0x3800);  // of size 0.5 to 1
+    for (uint16_t& value : pool) value = static_cast<uint16_t>((random() & 0x83FF) | 0x3800);
+    const size_t row = padded_row_bytes(dtype, model.head_dim);
     for (auto& layer : heads_) {
       for (const size_t len : lens) {
         KvRows rows{nullptr, nullptr, len};
         for (void** data : {&rows.k, &rows.v}) {
-          memory_.emplace_back(len * model.head_dim);
+          memory_.emplace_back(len * row / sizeof(uint16_t));
           for (uint16_t& value : memory_.back()) value = pool[random() % pool.size()];
           *data = memory_.back().data();
         }
         layer.push_back(rows);
-        bytes_ += 2 * len * model.head_dim * sizeof(uint16_t);
+        bytes_ += 2 * len * row;
       }
     }
   }
@@ -81,7 +84,7 @@ void report(benchmark::State& state, double bytes, double operations) {
 
 /// All layers of `tokens` tokens over a cache of (depth * percent / 100) rows a head, unequal between heads unless 100
 /// %.
-void decode(benchmark::State& state, const Model& model) {
+void decode(benchmark::State& state, const Model& model, DType dtype) {
   const auto depth = static_cast<size_t>(state.range(0));
   const auto percent = static_cast<size_t>(state.range(1));
   const auto tokens = static_cast<size_t>(state.range(2));
@@ -90,17 +93,18 @@ void decode(benchmark::State& state, const Model& model) {
     lens.back() += lens.front() * 8 / 10;
     lens.front() -= lens.front() * 8 / 10;
   }
-  const Cache cache(model, lens);
+  const Cache cache(model, lens, dtype);
   Batch batch(model, tokens, depth);
   for (auto _ : state) {
     for (size_t layer = 0; layer < model.layers; ++layer) {
-      const Segment segment{cache.layer(layer), DType::f16, false, 0};
+      const Segment segment{cache.layer(layer), dtype, false, 0};
       batch.args.segments = {&segment, 1};
       attend_cpu(batch.args, Precision::fast);
     }
   }
-  const auto bytes = static_cast<double>(cache.bytes());
-  report(state, bytes, bytes * static_cast<double>(tokens * model.heads / model.kv_heads));
+  const size_t rows = std::accumulate(lens.begin(), lens.end(), size_t{0}) * model.layers;
+  report(state, static_cast<double>(cache.bytes()),
+         4 * static_cast<double>(rows * model.head_dim * tokens * model.heads / model.kv_heads));
 }
 
 /// All layers of a causal prefill of one batch.
@@ -157,8 +161,12 @@ void prefill_sizes(benchmark::internal::Benchmark* benchmark) {
   benchmark->Arg(512)->Arg(2048)->Arg(4096)->ArgName("tokens")->Unit(benchmark::kMillisecond)->UseRealTime();
 }
 
-BENCHMARK_CAPTURE(decode, smollm2, kSmollm2)->Apply(decode_sizes);
-BENCHMARK_CAPTURE(decode, gemma3, kGemma3)->Apply(decode_sizes);
+BENCHMARK_CAPTURE(decode, smollm2_f16, kSmollm2, DType::f16)->Apply(decode_sizes);
+BENCHMARK_CAPTURE(decode, smollm2_q8_0, kSmollm2, DType::q8_0)->Apply(decode_sizes);
+BENCHMARK_CAPTURE(decode, smollm2_q4_0, kSmollm2, DType::q4_0)->Apply(decode_sizes);
+BENCHMARK_CAPTURE(decode, gemma3_f16, kGemma3, DType::f16)->Apply(decode_sizes);
+BENCHMARK_CAPTURE(decode, gemma3_q8_0, kGemma3, DType::q8_0)->Apply(decode_sizes);
+BENCHMARK_CAPTURE(decode, gemma3_q4_0, kGemma3, DType::q4_0)->Apply(decode_sizes);
 BENCHMARK_CAPTURE(prefill, smollm2_fast, kSmollm2, Precision::fast)->Apply(prefill_sizes);
 BENCHMARK_CAPTURE(prefill, smollm2_exact, kSmollm2, Precision::exact)->Apply(prefill_sizes);
 BENCHMARK_CAPTURE(prefill, gemma3_fast, kGemma3, Precision::fast)->Apply(prefill_sizes);

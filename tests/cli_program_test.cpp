@@ -211,6 +211,30 @@ TEST_F(Program, CompareAnswersTwiceAndFreesMemory) {
       token * (compared.at("system_tokens").get<double>() + ratio * compared.at("document_tokens").get<double>()), 1);
 }
 
+TEST_F(Program, QuantisedMemoryTakesItsRealBytes) {
+  const auto tokens_of = [](const Json& json) { return json.at("system_tokens").get<double>(); };
+  for (const auto& [type, head_row] : {std::pair{"q8_0", 68.0}, {"q4_0", 36.0}}) {
+    const double token = 2 * 30 * 3 * head_row;  // keys and values, layers, KV heads, bytes of 64 values
+    Words words = ask({"--compare", "--keep", "0.5", "--kv-type", type});
+    const Json compared = run_json(words);
+    const double document = compared.at("document_tokens");
+    EXPECT_EQ(compared.at("kv_bytes_full"), (tokens_of(compared) + document) * 2 * 30 * 3 * 128) << "read in f16";
+    EXPECT_NEAR(compared.at("kv_bytes_kept").get<double>(),
+                token * (tokens_of(compared) + compared.at("kept_ratio").get<double>() * document), 1);
+    const Json full = run_json(ask({"--full", "--kv-type", type}));
+    EXPECT_EQ(full.at("kv_bytes_full"), token * (tokens_of(full) + document));
+    EXPECT_EQ(run_json({"info", "smollm2", "--kv-type", type}).at("kv_bytes_per_token"), token);
+    const Json bytes = run_json(ask({"--keep", "1500KB", "--kv-type", type}));
+    EXPECT_LE(bytes.at("kv_bytes_kept"), 1'500'000);
+    EXPECT_GE(bytes.at("kv_bytes_kept").get<double>(),
+              std::min(1'500'000 - 200 * head_row, token * (tokens_of(bytes) + document)));
+  }
+  const ProcessResult result =
+      run({"ask", document_, "What is the cat called?", "-q", "-n", "12", "--keep", "0.8", "--kv-type", "q8_0"});
+  EXPECT_NE(result.out.find("Pepper"), std::string::npos) << result.out << result.err;
+  expect_error({"generate", "Once", "--kv-type", "q8_0"}, 2, "--kv-type q8_0");
+}
+
 TEST_F(Program, ComparisonIsATable) {
   Words words = {kProgram, "ask", document_, "What is the cat called?", "--compare", "-q", "-n", "12"};
   const ProcessResult result = run_process({words, "", {{"COLUMNS", "80"}}});
@@ -339,6 +363,39 @@ TEST_F(Program, BenchReportsEveryFigure) {
   EXPECT_LE(json.at("decode")[2].at("tokens_per_s").at("min"), json.at("decode")[2].at("tokens_per_s").at("max"));
   for (const char* key : {"machine", "threads", "model", "load_seconds", "resident_bytes"})
     EXPECT_TRUE(json.contains(key)) << key;
+}
+
+TEST_F(Program, BenchOfKvCachesChecksTheTokensAndDraws) {
+  const std::string svg = folder_.file("kv.svg");
+  const Words words = {"bench", "kv-cache",    "--tokens", "12",    "--prompt-tokens",
+                       "40",    "--questions", "2",        "--svg", svg};
+  const Json json = run_json(words);
+  const Json& made = json.at("generation");
+  ASSERT_EQ(made.at("lengths").size(), 1U);
+  EXPECT_EQ(made.at("lengths")[0].at("tokens"), 12);
+  EXPECT_GT(made.at("lengths")[0].at("recomputed_seconds"), 0);
+  EXPECT_EQ(made.at("tokens").at("compared"), 12);
+  EXPECT_LT(made.at("tokens").at("largest_logit_gap"), 1);
+  const Json& asked = json.at("prompt_caching");
+  EXPECT_EQ(asked.at("questions").size(), 2U);
+  EXPECT_GE(asked.at("questions")[1].at("cached_seconds"), asked.at("questions")[0].at("cached_seconds"));
+  EXPECT_EQ(asked.at("tokens").at("compared"), 2);
+  std::ifstream file(svg);
+  const std::string drawn{std::istreambuf_iterator<char>(file), {}};
+  EXPECT_EQ(drawn.find("<svg "), 0U);
+  EXPECT_NE(drawn.find("</svg>"), std::string::npos);
+
+  const ProcessResult exact =
+      run({"bench", "kv-cache", "--tokens", "20", "--prompt-tokens", "40", "--questions", "1", "--weights", "f32"});
+  EXPECT_EQ(exact.exit_code, 0) << exact.err;
+  for (const char* part : {"Both ways chose the same 20 tokens.", "KV cache", "faster"}) {
+    EXPECT_NE(exact.out.find(part), std::string::npos) << exact.out;
+  }
+  EXPECT_EQ(run({"bench", "kv-cache", "--help"}).exit_code, 0);
+  expect_error({"bench", "kv-cache", "-q", "--tokens", "9000"}, 2, "--tokens 9000");
+  expect_error({"bench", "kv-cache", "-q", "--tokens", "0"}, 2, "--tokens");
+  expect_error({"bench", "kv-cache", "--svg", folder_.file("none/kv.svg")}, 1, "kv.svg: can't be written");
+  EXPECT_EQ(run_process({{kProgram, "bench", "kv-cache", "--tokens", "2000"}, "", {}, "model"}).exit_code, 130);
 }
 
 TEST_F(Program, CtrlCEndsTheWorkAndLeavesNoFile) {

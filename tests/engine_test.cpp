@@ -88,6 +88,27 @@ TEST_P(EngineTest, ACancelledStageLeavesTheReadingUsable) {
   EXPECT_EQ(score(model_, reading).values, expected.values);
 }
 
+TEST_P(EngineTest, AQuantisedReadingCanBeHeldWhole) {
+  const AnswerOptions options{.sampling = {}, .max_tokens = 8, .on_text = {}};
+  const std::string question = "What is the password for the storeroom door?";
+  const Reading plain = prefill(model_, lighthouse());
+  const Answer expected = answer(model_, plain, question, options);
+  for (const DType type : {DType::q8_0, DType::q4_0}) {
+    Reading reading = prefill(model_, lighthouse(), {.kv_type = type, .batch = 512, .progress = {}});
+    EXPECT_EQ(reading.tail.shape().dtype, DType::f16);
+    EXPECT_EQ(reading.tail.bytes(), plain.tail.bytes());
+    EXPECT_EQ(reading.context_shape().dtype, type);
+    const Context context = hold_all(model_, std::move(reading));
+    EXPECT_EQ(context.held().ratio(), 1);
+    for (size_t i = 0; i < context.order(0, 0).size(); ++i) ASSERT_EQ(context.order(0, 0)[i], i);
+    // Blocks of 32 values, head dims of 64 and 256: 34 or 18 bytes instead of 64.
+    const Context f16 = hold_all(model_, prefill(model_, lighthouse()));
+    EXPECT_EQ(context.bytes() * 64, f16.bytes() * (type == DType::q8_0 ? 34 : 18));
+    if (type == DType::q4_0) continue;  // four bits may change an answer
+    EXPECT_EQ(answer(model_, context, question, options).text, expected.text);
+  }
+}
+
 TEST_P(EngineTest, AConversationGoesOnWhereItStoppedAndResetForgets) {
   const Context context = read_and_compress(1.0);
   const ContextCut cut(context, context.held());

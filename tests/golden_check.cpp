@@ -1,6 +1,6 @@
-// golden_check MODEL DIR [--weights f32] [--device cuda] [--context FILE]: compares the engine with a folder of golden
-// data. golden_check --tokenizer MODEL CASES.json: compares a tokenizer with recorded ids and texts. Prints every
-// figure with its bound; exits 1 where one is missed, 2 for unusable arguments.
+// golden_check MODEL DIR [--weights f32] [--kv-type q8_0] [--device cuda] [--context FILE]: compares the engine with a
+// folder of golden data. golden_check --tokenizer MODEL CASES.json: compares a tokenizer with recorded ids and texts.
+// Prints every figure with its bound; exits 1 where one is missed, 2 for unusable arguments.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -38,6 +38,13 @@ std::string find_document(const golden::Golden& golden, const fs::path& folder, 
               fmt::format("{}: document {} not found; name it with --context", folder.string(), golden.context_file));
 }
 
+DType kv_type_of(const std::string& name, bool exact) {
+  for (const DType type : {DType::f32, DType::f16, DType::bf16, DType::q8_0, DType::q4_0}) {
+    if (dtype_name(type) == name) return type;
+  }
+  return exact ? DType::f32 : DType::f16;
+}
+
 int print(const std::vector<golden::Figure>& figures) {
   bool passed = true;
   for (const golden::Figure& figure : figures) {
@@ -54,13 +61,15 @@ int print(const std::vector<golden::Figure>& figures) {
 
 int main(int argc, char** argv) {
   CLI::App app("Compares the engine with golden data");
-  std::string model_name, data, weights = "stored", device = "cpu", context;
+  std::string model_name, data, weights = "stored", kv_type, device = "cpu", context;
   bool tokenizer = false;
   app.add_flag("--tokenizer", tokenizer, "DATA is a file of tokenizer cases");
   app.add_option("model", model_name, "GGUF file or abbreviated name")->required();
   app.add_option("data", data, "golden folder, or file of cases")->required();
   app.add_option("--weights", weights, "f32: everything dequantised and computed in f32")
       ->check(CLI::IsMember({"stored", "f32"}));
+  app.add_option("--kv-type", kv_type, "how the context is held (default: f32 with --weights f32, else f16)")
+      ->check(CLI::IsMember({"f32", "f16", "bf16", "q8_0", "q4_0"}));
   app.add_option("--device", device, "cpu, cuda or cuda:N");
   app.add_option("--context", context, "the golden's document, where it isn't beside DATA");
   try {
@@ -76,7 +85,8 @@ int main(int argc, char** argv) {
                                     {.weights = exact ? WeightMode::f32 : WeightMode::stored, .chat_template = {}});
     if (tokenizer) return print(golden::compare_tokenizer(model.tokenizer(), data));
     const golden::Golden golden = golden::read_golden(data);
-    return print(golden::compare(model, golden, find_document(golden, data, context), exact));
+    return print(
+        golden::compare(model, golden, find_document(golden, data, context), {exact, kv_type_of(kv_type, exact)}));
   } catch (const std::exception& error) {
     fmt::print(stderr, "golden_check: {}\n", error.what());
     return 1;

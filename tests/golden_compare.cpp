@@ -103,9 +103,19 @@ std::vector<double> probabilities(std::span<const float> logits, size_t vocab, s
   return found;
 }
 
-Closeness closeness(const Model& model, bool exact) {
-  if (exact) return exact_closeness();
-  return model.backend().activation_type() == DType::bf16 ? bf16_closeness() : fast_closeness();
+/// Mean over an answer set, measured on AVX2: 0.025 to 0.050 (in q8_0 0.002 to 0.004). Twice the largest leaves
+/// room for other processors' rounding, and a wrong sign or scale would give 0.2 and more.
+constexpr double kFourBitProbability = 0.1;
+
+Closeness closeness(const Model& model, const Mode& mode) {
+  if (mode.exact && !is_quantised(mode.kv_type)) return exact_closeness();
+  Closeness close = model.backend().activation_type() == DType::bf16 ? bf16_closeness() : fast_closeness();
+  if (mode.kv_type == DType::q4_0) {
+    // Four bits change answers: only the probabilities as a whole are held to something.
+    close.answer_margin = 1;
+    close.mean_probability = kFourBitProbability;
+  }
+  return close;
 }
 
 /// Recorded continuations hold the token that ended them; ours don't.
@@ -120,8 +130,12 @@ bool same_continuation(const Model& model, const Answer& ours, std::vector<Token
 
 class Comparison {
  public:
-  Comparison(const Model& model, const Golden& golden, bool exact)
-      : model_(&model), golden_(&golden), exact_(exact), close_(closeness(model, exact)) {}
+  Comparison(const Model& model, const Golden& golden, const Mode& mode)
+      : model_(&model),
+        golden_(&golden),
+        kv_type_(mode.kv_type),
+        exact_(mode.exact && !is_quantised(mode.kv_type)),
+        close_(closeness(model, mode)) {}
 
   std::vector<Figure> run(const std::string& document);
 
@@ -129,6 +143,7 @@ class Comparison {
   void prompts(const std::string& document);
   void tiny_full(const Reading& reading);
   void one_case(const Context& context, const GoldenCase& one);
+  void memory(const Context& context, const GoldenCase& one, const Keep& keep);
   void kept(const Context& context, const GoldenCase& one, const Keep& keep);
   void answers(const ContextCut& cut, const GoldenCase& one);
   void tiny_case(const ContextCut& cut, const GoldenCase& one);
@@ -142,6 +157,7 @@ class Comparison {
 
   const Model* model_;
   const Golden* golden_;
+  DType kv_type_;
   bool exact_;
   Closeness close_;
   std::vector<Figure> figures_;
@@ -149,10 +165,9 @@ class Comparison {
 };
 
 std::vector<Figure> Comparison::run(const std::string& document) {
-  const DType kv_type = exact_ ? DType::f32 : DType::f16;
   if (!document.empty()) prompts(document);
   Reading reading =
-      prefill_ids(*model_, golden_->system, golden_->context, {.kv_type = kv_type, .batch = 512, .progress = {}});
+      prefill_ids(*model_, golden_->system, golden_->context, {.kv_type = kv_type_, .batch = 512, .progress = {}});
   if (!golden_->greedy_full.empty()) tiny_full(reading);
   if (golden_->find("score") == nullptr) return figures_;
 
@@ -198,9 +213,28 @@ void Comparison::tiny_full(const Reading& reading) {
 void Comparison::one_case(const Context& context, const GoldenCase& one) {
   const Keep keep = select(context.scores(), one.level, one.ratio).keep;
   kept(context, one, keep);
+  memory(context, one, keep);
   const ContextCut cut(context, keep);
   if (!one.greedy.empty()) tiny_case(cut, one);
   if (!one.answers.empty()) answers(cut, one);
+}
+
+/// Rows of whole blocks of 32 values: 34 bytes in q8_0, 18 in q4_0.
+void Comparison::memory(const Context& context, const GoldenCase& one, const Keep& keep) {
+  const CacheShape& shape = context.shape();
+  const size_t blocks = (shape.head_dim + 31) / 32;
+  const size_t row = kv_type_ == DType::q8_0   ? blocks * 34
+                     : kv_type_ == DType::q4_0 ? blocks * 18
+                                               : shape.head_dim * (kv_type_ == DType::f32 ? 4 : 2);
+  size_t rows = keep.pairs();
+  for (const size_t window : shape.windows) {
+    rows += shape.kv_heads * (window == 0 ? context.system_len() : std::min(context.read_tokens(), window - 1));
+  }
+  const size_t expected = 2 * rows * row;
+  const size_t bytes = context.bytes(keep);
+  // Fewer would be as wrong as more.
+  most(fmt::format("{}: bytes of keys and values", one.name), static_cast<double>(bytes),
+       bytes == expected ? static_cast<double>(expected) : -1);
 }
 
 void Comparison::kept(const Context& context, const GoldenCase& one, const Keep& keep) {
@@ -226,15 +260,16 @@ void Comparison::kept(const Context& context, const GoldenCase& one, const Keep&
 void Comparison::tiny_case(const ContextCut& cut, const GoldenCase& one) {
   const auto& query = golden_->queries[0];
   const DType kv_type = cut.context().shape().dtype;
+  const bool judged = !is_quantised(kv_type_);
   if (const GoldenTensor* logits = golden_->find("logits_" + one.name)) {
     Conversation talk(*model_, past_of(cut), cut.context().read_tokens(), kv_type);
     most(fmt::format("{}: largest logit difference", one.name), largest_difference(talk.logits(query), logits->values),
-         close_.logits);
+         close_.logits, judged);
   }
   Conversation talk(*model_, past_of(cut), cut.context().read_tokens(), kv_type);
   const Answer greedy = talk.continue_ids(query, {.sampling = {}, .max_tokens = one.greedy.size(), .on_text = {}});
   least(fmt::format("{}: greedy continuation equal", one.name), same_continuation(*model_, greedy, one.greedy) ? 1 : 0,
-        1);
+        1, judged);
 }
 
 /// Tokens after which the golden's answers were cut off.
@@ -250,6 +285,8 @@ size_t Comparison::answer_limit() const {
 void Comparison::answers(const ContextCut& cut, const GoldenCase& one) {
   const size_t limit = answer_limit();
   full_answers_.resize(golden_->queries.size());
+  size_t equal_answers = 0, compared = 0;
+  double differences = 0;
   for (const GoldenAnswer& theirs : one.answers) {
     const auto& query = golden_->queries[theirs.query];
     std::vector<TokenId>& full = full_answers_[theirs.query];
@@ -267,6 +304,7 @@ void Comparison::answers(const ContextCut& cut, const GoldenCase& one) {
     least(fmt::format("{}: answer {} equal (margin {:.4f})", one.name, theirs.query, theirs.min_top2_margin),
           equal ? 1 : 0, 1, theirs.min_top2_margin > close_.answer_margin);
 
+    equal_answers += equal ? 1 : 0;
     if (!equal) figures_.back().what += fmt::format("\n       theirs: {}\n       ours:   {}", theirs.text, ours.text);
     if (full.size() != theirs.p_answer.size()) continue;
     std::vector<TokenId> all = query;
@@ -276,10 +314,18 @@ void Comparison::answers(const ContextCut& cut, const GoldenCase& one) {
     const size_t vocab = model_->config().vocab;
     const auto ours_p = probabilities(std::span(logits).subspan((query.size() - 1) * vocab), vocab, full);
     double largest = 0;
-    for (size_t i = 0; i < ours_p.size(); ++i) largest = std::max(largest, std::abs(ours_p[i] - theirs.p_answer[i]));
+    for (size_t i = 0; i < ours_p.size(); ++i) {
+      largest = std::max(largest, std::abs(ours_p[i] - theirs.p_answer[i]));
+      differences += std::abs(ours_p[i] - theirs.p_answer[i]);
+    }
+    compared += ours_p.size();
     most(fmt::format("{}: answer {} largest probability difference", one.name, theirs.query), largest,
          close_.probability, exact_);
   }
+  least(fmt::format("{}: answers equal, of {}", one.name, one.answers.size()), static_cast<double>(equal_answers), 0,
+        false);
+  most(fmt::format("{}: mean probability difference of {} tokens", one.name, compared),
+       differences / static_cast<double>(std::max<size_t>(compared, 1)), close_.mean_probability);
 }
 
 }  // namespace
@@ -293,8 +339,8 @@ Closeness bf16_closeness() {
       .overlap = 0.95, .overlap_ratio = 0.3, .logits = std::numeric_limits<double>::infinity(), .answer_margin = 0.1};
 }
 
-std::vector<Figure> compare(const Model& model, const Golden& golden, const std::string& document, bool exact) {
-  return Comparison(model, golden, exact).run(document);
+std::vector<Figure> compare(const Model& model, const Golden& golden, const std::string& document, const Mode& mode) {
+  return Comparison(model, golden, mode).run(document);
 }
 
 std::vector<Figure> compare_tokenizer(const Tokenizer& tokenizer, const std::string& cases_path) {

@@ -24,7 +24,7 @@ std::string read_text(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-void expect_close(const std::string& model_path, const std::string& folder, bool exact) {
+void expect_close(const std::string& model_path, const std::string& folder, bool exact, DType kv_type) {
   const auto backend = make_cpu_backend();
   backend->set_precision(exact ? Precision::exact : Precision::fast);
   const Model model =
@@ -32,7 +32,7 @@ void expect_close(const std::string& model_path, const std::string& folder, bool
   const Golden golden = read_golden(kGolden + folder);
   const std::string document =
       golden.context_file.empty() ? "" : read_text(kGolden + "contexts/" + golden.context_file);
-  const auto figures = compare(model, golden, document, exact);
+  const auto figures = compare(model, golden, document, {exact, kv_type});
   EXPECT_GE(figures.size(), 2U);
   for (const Figure& figure : figures) {
     EXPECT_TRUE(figure.passes()) << figure.what << ": " << figure.value << ", bound " << figure.bound;
@@ -40,12 +40,23 @@ void expect_close(const std::string& model_path, const std::string& folder, bool
   }
 }
 
-TEST(GoldenExact, SmolLm2OneChunk) { expect_close(default_model_path(), "smollm2_lighthouse", true); }
-TEST(GoldenExact, SmolLm2TwoChunks) { expect_close(default_model_path(), "smollm2_two_chunks", true); }
-TEST(GoldenExact, Gemma3) { expect_close(gemma_model_path(), "gemma3_lighthouse", true); }
-TEST(GoldenFast, SmolLm2OneChunk) { expect_close(default_model_path(), "smollm2_lighthouse", false); }
-TEST(GoldenFast, SmolLm2TwoChunks) { expect_close(default_model_path(), "smollm2_two_chunks", false); }
-TEST(GoldenFast, Gemma3) { expect_close(gemma_model_path(), "gemma3_lighthouse", false); }
+void expect_exact(const std::string& model_path, const std::string& folder) {
+  expect_close(model_path, folder, true, DType::f32);
+}
+
+TEST(GoldenExact, SmolLm2OneChunk) { expect_exact(default_model_path(), "smollm2_lighthouse"); }
+TEST(GoldenExact, SmolLm2TwoChunks) { expect_exact(default_model_path(), "smollm2_two_chunks"); }
+TEST(GoldenExact, Gemma3) { expect_exact(gemma_model_path(), "gemma3_lighthouse"); }
+
+/// As the engine normally runs, with contexts in every type that takes less than f32.
+class GoldenFast : public testing::TestWithParam<DType> {};
+
+TEST_P(GoldenFast, SmolLm2OneChunk) { expect_close(default_model_path(), "smollm2_lighthouse", false, GetParam()); }
+TEST_P(GoldenFast, SmolLm2TwoChunks) { expect_close(default_model_path(), "smollm2_two_chunks", false, GetParam()); }
+TEST_P(GoldenFast, Gemma3) { expect_close(gemma_model_path(), "gemma3_lighthouse", false, GetParam()); }
+
+INSTANTIATE_TEST_SUITE_P(KvTypes, GoldenFast, testing::Values(DType::f16, DType::q8_0, DType::q4_0),
+                         [](const auto& type) { return std::string(dtype_name(type.param)); });
 
 class GoldenTiny : public testing::TestWithParam<const char*> {};
 
@@ -60,7 +71,7 @@ std::string make_gguf(const std::string& family, const TempFolder& folder) {
 
 TEST_P(GoldenTiny, MatchesInF32) {
   const TempFolder made;
-  expect_close(make_gguf(GetParam(), made), std::string("tiny/") + GetParam(), true);
+  expect_exact(make_gguf(GetParam(), made), std::string("tiny/") + GetParam());
 }
 
 /// Logits of the golden's text, in f32.
@@ -94,7 +105,7 @@ class GoldenFolder : public testing::TestWithParam<const char*> {};
 
 TEST_P(GoldenFolder, MatchesInF32) {
   const std::string folder = std::string("tiny/") + GetParam();
-  expect_close(kGolden + folder, folder, true);
+  expect_exact(kGolden + folder, folder);
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, GoldenFolder,

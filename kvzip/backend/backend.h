@@ -33,7 +33,7 @@ enum class RopePairing : uint8_t {
   halves,    ///< (i, i + dims/2): "NEOX", as in the papers' reference code
 };
 
-/// Keys and values of one KV head: `len` rows of `head_dim` values each, contiguous.
+/// Keys and values of one KV head: `len` rows of `head_dim` values each, padded_row_bytes() apart.
 struct KvRows {
   void* k = nullptr;
   void* v = nullptr;
@@ -43,7 +43,7 @@ struct KvRows {
 /// One stretch of keys and values that the queries of a layer look at.
 struct Segment {
   std::span<const KvRows> heads;  ///< `[kv_heads]`, lengths may differ
-  DType dtype = DType::f16;
+  DType dtype = DType::f16;       ///< f32, f16, bf16, q8_0 or q4_0
   /// True: row r stands at position first_position + r, and a query at p sees it when 0 <= p - (first_position + r) <
   /// window. False: every query sees every row (rows of a compressed context keep no order).
   bool positional = true;
@@ -131,8 +131,10 @@ class Backend : public Memory {
   /// `dtype` (f32, f16, bf16).
   virtual void store_kv(const ConstView& k, const ConstView& v, std::span<const KvRows> heads, DType dtype,
                         size_t at) = 0;
-  /// to[i] = from[index[i]], rows of `row_bytes`; `index` is host memory. The ranges must not overlap.
-  virtual void gather_rows(const void* from, size_t row_bytes, std::span<const uint32_t> index, void* to) = 0;
+  /// to[i] = from[index[i]], converted to the dtype of `to`: the same, or q8_0 or q4_0 where `from` is f32, f16 or
+  /// bf16. The last block of a quantised row is filled up with zeros. `index` is host memory; the ranges must not
+  /// overlap.
+  virtual void gather_rows(const ConstView& from, std::span<const uint32_t> index, const View& to) = 0;
   /// Softmax attention of every query over all rows that it sees in all segments; where `score` is set, raises log
   /// scores too.
   virtual void attend(const AttendArgs& args) = 0;

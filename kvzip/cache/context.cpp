@@ -28,10 +28,12 @@ Buffer head_memory(Backend& backend, size_t rows, size_t row_bytes, KvRows& head
 
 }  // namespace
 
-Context Context::from_tail(Backend& backend, Tail&& tail, size_t system_len, Scores scores, const Keep& keep) {
+Context Context::from_tail(Backend& backend, Tail&& tail, size_t system_len, Scores scores, const Keep& keep,
+                           DType dtype) {
   Context context;
   context.backend_ = &backend;
   context.shape_ = tail.shape();
+  context.shape_.dtype = dtype;
   context.read_tokens_ = tail.end_position();
   context.system_len_ = system_len;
   context.scored_layers_ = context.shape_.global_layers();
@@ -53,18 +55,17 @@ Context Context::from_tail(Backend& backend, Tail&& tail, size_t system_len, Sco
   size_t scored = 0;
   for (size_t layer = 0; layer < context.layers_.size(); ++layer) {
     if (context.shape_.windows[layer] == 0) {
-      context.copy_scored(backend, tail, layer, scored++);
+      context.copy_scored(tail, layer, scored++);
     } else {
-      context.copy_window(backend, tail, layer);
+      context.copy_window(tail, layer);
     }
     tail.release_layer(layer);
   }
   return context;
 }
 
-void Context::copy_scored(Backend& backend, const Tail& tail, size_t layer, size_t scored) {
+void Context::copy_scored(const Tail& tail, size_t layer, size_t scored) {
   const Segment rows = tail.segment(layer);
-  const size_t row = shape_.head_row_bytes();
   Layer& to = layers_[layer];
   to.heads.resize(shape_.kv_heads);
   for (size_t h = 0; h < shape_.kv_heads; ++h) {
@@ -74,27 +75,32 @@ void Context::copy_scored(Backend& backend, const Tail& tail, size_t layer, size
     std::iota(index.begin(), index.begin() + static_cast<std::ptrdiff_t>(system_len_), 0U);
     std::transform(order.begin(), order.end(), index.begin() + static_cast<std::ptrdiff_t>(system_len_),
                    [this](uint32_t position) { return position + static_cast<uint32_t>(system_len_); });
-    to.memory.push_back(head_memory(backend, index.size(), row, to.heads[h]));
-    backend.gather_rows(rows.heads[h].k, row, index, to.heads[h].k);
-    backend.gather_rows(rows.heads[h].v, row, index, to.heads[h].v);
+    copy_rows(rows, h, index, to);
   }
 }
 
 // A query at the first position after the document sees window - 1 rows of it; later queries see fewer.
-void Context::copy_window(Backend& backend, const Tail& tail, size_t layer) {
+void Context::copy_window(const Tail& tail, size_t layer) {
   const Segment rows = tail.segment(layer);
-  const size_t row = shape_.head_row_bytes();
   const size_t len = rows.heads.front().len;
   const size_t kept = std::min(len, shape_.windows[layer] - 1);
   Layer& to = layers_[layer];
   to.positional = true;
   to.first_position = rows.first_position + len - kept;
   to.heads.resize(shape_.kv_heads);
-  for (size_t h = 0; h < shape_.kv_heads; ++h) {
-    to.memory.push_back(head_memory(backend, kept, row, to.heads[h]));
-    const size_t skipped = (len - kept) * row;
-    backend.copy(to.heads[h].k, static_cast<const std::byte*>(rows.heads[h].k) + skipped, kept * row);
-    backend.copy(to.heads[h].v, static_cast<const std::byte*>(rows.heads[h].v) + skipped, kept * row);
+  std::vector<uint32_t> index(kept);
+  std::iota(index.begin(), index.end(), static_cast<uint32_t>(len - kept));
+  for (size_t h = 0; h < shape_.kv_heads; ++h) copy_rows(rows, h, index, to);
+}
+
+void Context::copy_rows(const Segment& from, size_t head, std::span<const uint32_t> index, Layer& to) {
+  const KvRows& rows = from.heads[head];
+  const size_t from_row = padded_row_bytes(from.dtype, shape_.head_dim);
+  const size_t row = shape_.head_row_bytes();
+  to.memory.push_back(head_memory(*backend_, index.size(), row, to.heads[head]));
+  for (const auto& [source, target] : {std::pair{rows.k, to.heads[head].k}, std::pair{rows.v, to.heads[head].v}}) {
+    backend_->gather_rows({source, from.dtype, rows.len, shape_.head_dim, from_row}, index,
+                          {target, shape_.dtype, index.size(), shape_.head_dim, row});
   }
 }
 

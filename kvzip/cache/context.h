@@ -21,8 +21,10 @@ class Context {
  public:
   /// Builds the context from the tail of a prefill, layer by layer, freeing each layer of the tail as soon as it is
   /// copied, so that two full caches never exist. `system_len` rows lead, then of each head the `keep` highest-scored
-  /// rows (ties in reading order). If this throws Error{memory}, the tail is no longer complete.
-  static Context from_tail(Backend& backend, Tail&& tail, size_t system_len, Scores scores, const Keep& keep);
+  /// rows (ties in reading order), as `dtype`: the tail's, or q8_0 or q4_0. If this throws Error{memory}, the tail is
+  /// no longer complete.
+  static Context from_tail(Backend& backend, Tail&& tail, size_t system_len, Scores scores, const Keep& keep,
+                           DType dtype);
 
   const CacheShape& shape() const { return shape_; }
   /// System and document tokens that were read: the position at which a question starts.
@@ -56,8 +58,9 @@ class Context {
   };
 
   Context() = default;
-  void copy_window(Backend& backend, const Tail& tail, size_t layer);
-  void copy_scored(Backend& backend, const Tail& tail, size_t layer, size_t scored);
+  void copy_window(const Tail& tail, size_t layer);
+  void copy_scored(const Tail& tail, size_t layer, size_t scored);
+  void copy_rows(const Segment& from, size_t head, std::span<const uint32_t> index, Layer& to);
 
   Backend* backend_ = nullptr;
   CacheShape shape_;

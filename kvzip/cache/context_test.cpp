@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <random>
+#include <tuple>
 
 #include "kvzip/base/error.h"
 
@@ -49,7 +50,9 @@ class ContextTest : public testing::Test {
   }
   Keep keep_with(const std::vector<uint32_t>& rows) const { return {2, kHeads, kDocument, rows}; }
   Keep all() const { return keep_with(std::vector<uint32_t>(4, kDocument)); }
-  Context make_context(const Keep& keep) { return Context::from_tail(*backend_, make_tail(), kSystem, scores_, keep); }
+  Context make_context(const Keep& keep, DType dtype = DType::f32) {
+    return Context::from_tail(*backend_, make_tail(), kSystem, scores_, keep, dtype);
+  }
 
   /// Positions that a head keeps by the plainest rule: repeatedly the best that is left, the earliest among equals.
   std::vector<bool> kept(size_t scored, size_t head, size_t rows) const {
@@ -156,6 +159,31 @@ TEST_F(ContextTest, ShrinkingFreesTheRowsBehindAndChangesNothingElse) {
       ASSERT_EQ(left.len, right.len);
       EXPECT_EQ(std::memcmp(left.k, right.k, left.len * kDim * sizeof(float)), 0);
       EXPECT_EQ(std::memcmp(left.v, right.v, left.len * kDim * sizeof(float)), 0);
+    }
+  }
+}
+
+/// Values are within 1 and heads of 16 take one padded block: q8_0 is off by at most 0.51/127 a value, q4_0 by 0.51/8
+/// or, at the far end of the other sign, by 1/8. Logits of 16 values at scale 0.7 are then off by little enough for the
+/// bounds.
+TEST_F(ContextTest, QuantisedRowsAnswerAlmostTheSameInRealBytes) {
+  const Keep keep = keep_with({40, 7, 1, 61});
+  const Context plain = make_context(keep);
+  const size_t rows = plain.bytes() / (2 * kDim * sizeof(float));
+  for (const auto& [dtype, row, tolerance] :
+       {std::tuple{DType::q8_0, size_t{34}, 0.02F}, {DType::q4_0, size_t{18}, 0.3F}}) {
+    Context quantised = make_context(all(), dtype);
+    EXPECT_EQ(quantised.shape().dtype, dtype);
+    quantised.shrink(keep);
+    EXPECT_EQ(quantised.bytes(), 2 * rows * row);
+    const ContextCut cut(quantised, keep), exact(plain, keep);
+    const Context direct = make_context(keep, dtype);
+    for (size_t layer = 0; layer < shape_.layers(); ++layer) {
+      const auto q = random_rows(1, kHeads * kGroup * kDim);
+      const auto expected = attend(exact, layer, q, 0.7F);
+      const auto out = attend(cut, layer, q, 0.7F);
+      for (size_t i = 0; i < out.size(); ++i) ASSERT_NEAR(out[i], expected[i], tolerance);
+      EXPECT_EQ(attend(ContextCut(direct, keep), layer, q, 0.7F), out);
     }
   }
 }

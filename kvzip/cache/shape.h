@@ -9,6 +9,10 @@
 
 namespace kvzip {
 
+/// The type of rows that are still written one by one while a finished context holds `kv_type`: a tail is never
+/// quantised.
+inline DType tail_type(DType kv_type) { return is_quantised(kv_type) ? DType::f16 : kv_type; }
+
 struct CacheShape {
   size_t kv_heads = 0;
   size_t head_dim = 0;
@@ -19,7 +23,7 @@ struct CacheShape {
 
   size_t layers() const { return windows.size(); }
   /// Bytes of one head's keys (or values) of one token.
-  size_t head_row_bytes() const { return row_bytes(dtype, head_dim); }
+  size_t head_row_bytes() const { return padded_row_bytes(dtype, head_dim); }
   /// Bytes of keys and values of one token over all layers.
   size_t token_bytes() const { return 2 * layers() * kv_heads * head_row_bytes(); }
   /// Layers that see everything, in order: the ones that KVzip scores.

@@ -97,7 +97,7 @@ ScoringFigure Bench::scoring(size_t tokens) const {
 double Bench::decode_once(const PastFn& past, size_t depth) const {
   const Model& model = engine_.model;
   Forward forward(model);
-  Tail tail(model.backend(), model.cache_shape(reading_.dtype()), depth);
+  Tail tail(model.backend(), model.cache_shape(tail_type(reading_.dtype())), depth);
   const std::vector<TokenId> ids = random_ids(plan_.decode_tokens + 1, model.config().vocab, plan_.seed + 1);
   Stopwatch watch;
   for (size_t i = 0; i < ids.size(); ++i) {

@@ -56,7 +56,7 @@ class Ask {
     report_.prefill_seconds = document.seconds;
     report_.kv_bytes_full = document.reading.tail.bytes();
     if (flags_.full) {
-      answer_all(past_of(document.reading.tail), report_.full);
+      answer_full(std::move(document.reading));
     } else {
       answer_compressed(std::move(document.reading));
     }
@@ -68,6 +68,14 @@ class Ask {
   }
 
  private:
+  void answer_full(Reading&& reading) {
+    if (!is_quantised(reading.kv_type)) return answer_all(past_of(reading.tail), report_.full);
+    const Context context = hold_all(engine_->model, std::move(reading));
+    report_.kv_bytes_full = context.bytes();
+    const ContextCut cut(context, context.held());
+    answer_all(past_of(cut), report_.full);
+  }
+
   void answer_compressed(Reading&& reading) {
     ScoredDocument scored =
         score_and_select(*engine_, reading, flags_.reading, flags_.keep, heads_ ? &*heads_ : nullptr, bar_);
@@ -76,23 +84,14 @@ class Ask {
     report_.level = flags_.keep.level;
     report_.threshold = scored.selection.threshold;
 
-    // A comparison orders all rows first and frees those behind the cut once the full memory has answered.
-    const Keep all{keep.layers, keep.kv_heads, keep.len,
-                   std::vector<uint32_t>(keep.rows.size(), static_cast<uint32_t>(keep.len))};
-    Stopwatch compressing;
-    Context context =
-        compress(engine_->model, std::move(reading), std::move(scored.scores), flags_.compare ? all : keep);
-    report_.compression_seconds = compressing.seconds();
     if (flags_.compare) {
-      report_.kv_bytes_full = context.bytes();
-      const ContextCut everything(context, context.held());
       bar_title_ = "full memory";
-      answer_all(past_of(everything), report_.full);
+      answer_all(past_of(reading.tail), report_.full);
       report_.resident_bytes_full = resident_bytes();
-      compressing = Stopwatch();
-      context.shrink(keep);
-      report_.compression_seconds += compressing.seconds();
     }
+    const Stopwatch compressing;
+    const Context context = compress(engine_->model, std::move(reading), std::move(scored.scores), keep);
+    report_.compression_seconds = compressing.seconds();
     report_.compressed = true;
     report_.kv_bytes_kept = context.bytes();
     report_.kept_ratio = keep.ratio();

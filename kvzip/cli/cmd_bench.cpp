@@ -166,8 +166,13 @@ std::function<void()> add_bench(CLI::App& command) {
       "Examples:\n"
       "  kvzip bench --quick\n"
       "  kvzip bench --prefill 2048 --depths 4096 --keeps 1,0.3 -r 9 --only prefill,decode\n"
-      "  kvzip bench --json > here.json\n");
-  return [flags] { run_bench(*flags); };
+      "  kvzip bench --only decode --kv-type q8_0                memory of half the size\n"
+      "  kvzip bench --json > here.json\n"
+      "  kvzip bench kv-cache                                    what a KV cache is worth\n");
+  CLI::App* kv_cache = command.add_subcommand("kv-cache", "Generate with and without a KV cache, and compare");
+  return [flags, kv_cache, run_kv_cache = add_bench_kv_cache(*kv_cache)] {
+    kv_cache->parsed() ? run_kv_cache() : run_bench(*flags);
+  };
 }
 
 }  // namespace kvzip::cli

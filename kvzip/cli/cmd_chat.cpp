@@ -102,10 +102,14 @@ void run_chat(const ChatFlags& flags) {
   ReadDocument document = read(engine, flags.file, text, flags.reading, bar);
   const size_t position = document.tokens();
   const size_t full_bytes = document.reading.tail.bytes();
+  const auto chat = [&](const PastFn& past, size_t bytes) {
+    Chat{Conversation(engine.model, past, position, flags.reading.dtype()), bytes}.run(flags.answers, bar);
+  };
+  if (flags.full && !is_quantised(flags.reading.dtype())) return chat(past_of(document.reading.tail), full_bytes);
   if (flags.full) {
-    Chat{Conversation(engine.model, past_of(document.reading.tail), position, flags.reading.dtype()), full_bytes}.run(
-        flags.answers, bar);
-    return;
+    const Context context = hold_all(engine.model, std::move(document.reading));
+    const ContextCut cut(context, context.held());
+    return chat(past_of(cut), context.bytes());
   }
   ScoredDocument scored =
       score_and_select(engine, document.reading, flags.reading, flags.keep, heads ? &*heads : nullptr, bar);
@@ -114,8 +118,7 @@ void run_chat(const ChatFlags& flags) {
   const ContextCut cut(context, context.held());
   bar.note("compression", fmt::format("{} of the document's pairs kept, {} -> {}", format_percent(cut.keep().ratio()),
                                       format_bytes(full_bytes), format_bytes(context.bytes())));
-  Chat{Conversation(engine.model, past_of(cut), position, flags.reading.dtype()), context.bytes()}.run(flags.answers,
-                                                                                                       bar);
+  chat(past_of(cut), context.bytes());
 }
 
 }  // namespace

@@ -31,6 +31,10 @@ std::vector<TokenId> prompt_ids(const Model& model, std::string_view prompt) {
 
 void run_generate(const GenerateFlags& flags) {
   check_answer_options(flags.answers);
+  if (is_quantised(flags.reading.dtype())) {
+    throw Error(ErrorCode::usage, "--kv-type " + flags.reading.kv_type +
+                                      ": only for a document's memory; expected f16, bf16 or f32 without a document");
+  }
   const std::string prompt = flags.prompt == "-" ? read_document("-") : flags.prompt;
   if (prompt.empty()) throw Error(ErrorCode::usage, "prompt: expected some text, found none");
   ProgressBar bar(flags.output.quiet);

@@ -71,7 +71,7 @@ FileScores score_file(const Engine& engine, const std::string& path, const std::
                       const HeadScores* heads, ProgressBar& bar) {
   const ReadDocument document = read(engine, path, text, flags.reading, bar);
   const Reading& reading = document.reading;
-  const CacheShape& shape = reading.tail.shape();
+  const CacheShape shape = reading.context_shape();
   return {document_name(path), reading.document.size(), shape.global_layers(),
           cache_bytes(shape, reading.system.size(), reading.document.size()),
           score_and_select(engine, reading, flags.reading, flags.keep, heads, bar)};

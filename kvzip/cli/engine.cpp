@@ -50,7 +50,7 @@ ScoredDocument score_and_select(const Engine& engine, const Reading& reading, co
                                 const KeepFlags& keep, const HeadScores* heads, ProgressBar& bar) {
   ScoredDocument result;
   // An amount that can't be kept is known before the scoring.
-  result.ratio = keep_ratio(keep.amount(), reading.tail.shape(), reading.system.size(), reading.document.size());
+  result.ratio = keep_ratio(keep.amount(), reading.context_shape(), reading.system.size(), reading.document.size());
   const Stopwatch watch;
   result.scores = score(engine.model, reading, {.batch = flags.batch, .progress = bar.stage("scoring")});
   result.seconds = watch.seconds();

@@ -33,7 +33,7 @@ void add_engine_options(CLI::App& command, EngineFlags& flags);
 
 /// How a document is read.
 struct ReadingFlags {
-  std::string kv_type = "f16";  ///< f32, f16 or bf16
+  std::string kv_type = "f16";  ///< f32, f16, bf16, q8_0 or q4_0
   size_t batch = kDefaultBatch;
 
   DType dtype() const;

@@ -25,7 +25,7 @@ Conversation::Conversation(const Model& model, PastFn past, size_t first_positio
     : model_(&model),
       past_(std::move(past)),
       first_position_(first_position),
-      tail_(model.backend(), model.cache_shape(kv_type), first_position),
+      tail_(model.backend(), model.cache_shape(tail_type(kv_type)), first_position),
       forward_(model) {}
 
 void Conversation::reset() {

@@ -36,7 +36,8 @@ struct Answer {
 
 class Conversation {
  public:
-  /// Over `past`, whose last row stands at first_position - 1. `model` and what `past` refers to must outlive it.
+  /// Over `past`, whose last row stands at first_position - 1. `model` and what `past` refers to must outlive it. What
+  /// is said is held as tail_type(kv_type).
   Conversation(const Model& model, PastFn past, size_t first_position, DType kv_type);
 
   /// Answers the next question. After an exception the conversation is as it was before the question.

@@ -5,7 +5,14 @@
 namespace kvzip {
 
 Context compress(const Model& model, Reading&& reading, Scores scores, const Keep& keep) {
-  return Context::from_tail(model.backend(), std::move(reading.tail), reading.system.size(), std::move(scores), keep);
+  return Context::from_tail(model.backend(), std::move(reading.tail), reading.system.size(), std::move(scores), keep,
+                            reading.kv_type);
+}
+
+Context hold_all(const Model& model, Reading&& reading) {
+  const CacheShape& shape = reading.tail.shape();
+  Scores scores(shape.global_layers().size(), shape.kv_heads, reading.document.size());
+  return compress(model, std::move(reading), std::move(scores), 1.0);
 }
 
 Context compress(const Model& model, Reading&& reading, Scores scores, double ratio) {

@@ -8,8 +8,12 @@
 namespace kvzip {
 
 /// Keeps `keep` of every head (at least what later cuts will use: a Context can be cut further, never extended). Throws
-/// Error{memory}.
+/// Error{memory}. The context's rows are of the reading's kv_type.
 Context compress(const Model& model, Reading&& reading, Scores scores, const Keep& keep);
+
+/// Keeps everything, unscored and in reading order: for a reading whose kv_type only a context can hold. Throws
+/// Error{memory}.
+Context hold_all(const Model& model, Reading&& reading);
 
 /// Keeps about `ratio` (0 < ratio <= 1, the fraction KEPT) of all pairs by one threshold, as Level::pair does.
 Context compress(const Model& model, Reading&& reading, Scores scores, double ratio);

@@ -16,7 +16,7 @@ constexpr size_t kScratchBytes = size_t{64} << 20U;
 
 MemoryEstimate estimate_memory(const Model& model, size_t tokens, DType kv_type, size_t batch, size_t chunk) {
   const ModelConfig& config = model.config();
-  const CacheShape shape = model.cache_shape(kv_type);
+  const CacheShape shape = model.cache_shape(tail_type(kv_type));
   const size_t layer_bytes = shape.token_bytes() / std::max<size_t>(shape.layers(), 1);
   MemoryEstimate estimate;
   for (const size_t window : shape.windows) {
@@ -45,7 +45,7 @@ void require_memory(const Model& model, size_t tokens, DType kv_type, size_t bat
   throw Error(
       ErrorCode::memory,
       fmt::format("memory: {} tokens need {} ({} of them keys and values in {}), {} available; {} tokens would fit",
-                  tokens, format_bytes(need.total()), format_bytes(need.kv_bytes), dtype_name(kv_type),
+                  tokens, format_bytes(need.total()), format_bytes(need.kv_bytes), dtype_name(tail_type(kv_type)),
                   format_bytes(available), fits));
 }
 

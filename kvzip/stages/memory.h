@@ -15,7 +15,8 @@ struct MemoryEstimate {
   size_t total() const { return kv_bytes + scoring_bytes + workspace_bytes; }
 };
 
-/// For `tokens` (system and document) read in batches of `batch` with repetitions of `chunk` tokens.
+/// For `tokens` (system and document) read in batches of `batch` with repetitions of `chunk` tokens: the peak, which is
+/// while scoring and thus before anything is quantised.
 MemoryEstimate estimate_memory(const Model& model, size_t tokens, DType kv_type, size_t batch, size_t chunk);
 
 /// Throws Error{memory} that says what `tokens` need and how many tokens would fit, where they exceed what the device

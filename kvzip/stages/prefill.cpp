@@ -43,7 +43,8 @@ Reading prefill(const Model& model, std::string_view text, const PrefillOptions&
 
 Reading prefill_ids(const Model& model, std::vector<TokenId> system, std::vector<TokenId> document,
                     const PrefillOptions& options) {
-  Reading reading{std::move(system), std::move(document), Tail(model.backend(), model.cache_shape(options.kv_type), 0)};
+  Reading reading{std::move(system), std::move(document),
+                  Tail(model.backend(), model.cache_shape(tail_type(options.kv_type)), 0), options.kv_type};
   require_context(model, reading.document.size(), reading.system.size());
   std::vector<TokenId> tokens = reading.system;
   tokens.insert(tokens.end(), reading.document.begin(), reading.document.end());

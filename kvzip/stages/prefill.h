@@ -18,11 +18,19 @@ inline constexpr size_t kDefaultBatch = 1024;
 struct Reading {
   std::vector<TokenId> system;
   std::vector<TokenId> document;
-  Tail tail;  ///< rows of system and document, in reading order
+  Tail tail;                   ///< rows of system and document, in reading order
+  DType kv_type = DType::f16;  ///< what compression makes of them
+
+  /// The cache that compression makes.
+  CacheShape context_shape() const {
+    CacheShape shape = tail.shape();
+    shape.dtype = kv_type;
+    return shape;
+  }
 };
 
 struct PrefillOptions {
-  DType kv_type = DType::f16;  ///< f32, f16 or bf16
+  DType kv_type = DType::f16;  ///< f32, f16 or bf16; or q8_0 or q4_0: read in f16 and quantised when compressed
   size_t batch = kDefaultBatch;
   ProgressFn progress{};  ///< stage "prefill", in tokens
 };

@@ -35,4 +35,9 @@ size_t row_bytes(DType dtype, size_t cols) {
   return cols / info.block_values * info.block_bytes;
 }
 
+size_t padded_row_bytes(DType dtype, size_t cols) {
+  const DTypeInfo& info = dtype_info(dtype);
+  return (cols + info.block_values - 1) / info.block_values * info.block_bytes;
+}
+
 }  // namespace kvzip

@@ -37,6 +37,11 @@ const DTypeInfo& dtype_info(DType dtype);
 
 /// Bytes of one row of `cols` values; `cols` must be a multiple of the block.
 size_t row_bytes(DType dtype, size_t cols);
+/// The same for any `cols`: the last block is filled up with zeros. How rows of a KV cache are held.
+size_t padded_row_bytes(DType dtype, size_t cols);
+
+/// True for types in blocks that share a scale.
+inline bool is_quantised(DType dtype) { return dtype_info(dtype).block_values > 1; }
 
 inline std::string_view dtype_name(DType dtype) { return dtype_info(dtype).name; }
 

@@ -24,7 +24,7 @@ struct DeviceSegment {
   DeviceSegment(Backend& backend, const SegmentData& data, size_t head_dim) : dtype(data.dtype) {
     size_t capacity = 0;
     for (const HeadData& head : data.heads) capacity = std::max(capacity, head.len + 3);
-    const size_t stride = capacity * row_bytes(dtype, head_dim);
+    const size_t stride = capacity * padded_row_bytes(dtype, head_dim);
     std::vector<std::byte> bytes(2 * data.heads.size() * stride, std::byte{0x7F});  // unused rows: huge or NaN
     for (size_t h = 0; h < data.heads.size(); ++h) {
       std::copy(data.heads[h].k.begin(), data.heads[h].k.end(),
@@ -184,6 +184,23 @@ TEST_P(AttentionConformance, WindowsOverAContextAndATail) {
     add(p, DType::f16, true, 300, {tokens, tokens});
     SCOPED_TRACE(describe(p));
     expect_near(p);
+  }
+}
+
+TEST_P(AttentionConformance, QuantisedContextsBeforeATail) {
+  for (const DType dtype : {DType::q8_0, DType::q4_0}) {
+    for (const size_t head_dim : {16, 40, 64, 80, 128, 256}) {
+      for (const size_t tokens : {1, 9, 70}) {
+        Problem p = problem(tokens, 2, pick(1, 7), head_dim);
+        p.first_position = 400;
+        const bool sliding = pick(0, 2) == 0;  // in reading order, under a window
+        p.window = sliding ? 200 : 0;
+        add(p, dtype, sliding, 0, {pick(0, 400), 400});
+        add(p, DType::f16, true, 400, {tokens, tokens});
+        SCOPED_TRACE(describe(p));
+        expect_near(p);
+      }
+    }
   }
 }
 

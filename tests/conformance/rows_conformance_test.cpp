@@ -1,5 +1,8 @@
 // Memory and the operations that move rows, on every backend. Values must match to the bit where nothing is computed.
+#include <algorithm>
+#include <cmath>
 #include <numeric>
+#include <span>
 
 #include "kvzip/base/error.h"
 #include "tests/conformance/device_data.h"
@@ -7,7 +10,36 @@
 namespace kvzip::conformance {
 namespace {
 
-using RowsConformance = BackendTest;
+class RowsConformance : public BackendTest {
+ protected:
+  /// Some rows below `rows`, in any order and number.
+  std::vector<uint32_t> random_index(size_t rows) {
+    std::vector<uint32_t> index(random_.between(1, 3000));
+    for (uint32_t& i : index) i = static_cast<uint32_t>(random_.between(0, rows - 1));
+    return index;
+  }
+
+  static void expect_quantised(std::span<const float> from, DType dtype, const std::byte* found) {
+    std::vector<float> values((from.size() + 31) / 32 * 32);
+    ggml_decode_row(dtype, found, values.data(), values.size());
+    float step = 0;
+    for (size_t col = 0; col < values.size(); ++col) {
+      if (col >= from.size()) {
+        ASSERT_EQ(values[col], 0.0F) << "what fills up the block";
+        continue;
+      }
+      if (col % 32 == 0) {
+        float largest = 0;
+        for (const float value : from.subspan(col, std::min<size_t>(32, from.size() - col))) {
+          largest = std::max(largest, std::fabs(value));
+        }
+        step = largest / (dtype == DType::q8_0 ? 127.0F : 8.0F);
+      }
+      const bool clipped = dtype == DType::q4_0 && std::fabs(from[col]) > 7.4F * step;
+      ASSERT_NEAR(values[col], from[col], step * ((clipped ? 1.0F : 0.5F) + 127.0F / 2048)) << col;
+    }
+  }
+};
 
 TEST_P(RowsConformance, CopiesOfAllSizesArriveWhole) {
   for (const size_t bytes : {size_t{1}, size_t{255}, size_t{1000003}, (size_t{20} << 20U) + 7}) {
@@ -120,20 +152,53 @@ TEST_P(RowsConformance, StoreKvWritesEachHeadsRowsAndNoOthers) {
 }
 
 TEST_P(RowsConformance, GatherRows) {
-  for (const size_t row_size : {size_t{1}, size_t{34}, size_t{128}, size_t{512}}) {
+  for (const auto& [dtype, cols] : {std::pair{DType::f16, size_t{1}},
+                                    {DType::f16, size_t{64}},
+                                    {DType::f32, size_t{128}},
+                                    {DType::bf16, size_t{80}},
+                                    {DType::q8_0, size_t{17}},
+                                    {DType::q8_0, size_t{64}},
+                                    {DType::q4_0, size_t{80}}}) {
+    const size_t row_size = padded_row_bytes(dtype, cols);
     std::vector<uint8_t> from(2000 * row_size);
     for (size_t i = 0; i < from.size(); ++i) from[i] = static_cast<uint8_t>(i * 2654435761U >> 11U);
-    std::vector<uint32_t> index(random_.between(1, 3000));
-    for (uint32_t& i : index) i = static_cast<uint32_t>(random_.between(0, 1999));
+    const std::vector<uint32_t> index = random_index(2000);
     const DeviceBytes source(*backend_, from);
     const DeviceBytes target(*backend_, std::vector<uint8_t>(index.size() * row_size + 1, 0xEE));
-    backend_->gather_rows(source.data(), row_size, index, target.data());
+    backend_->gather_rows({source.data(), dtype, 2000, cols, row_size}, index,
+                          {target.data(), dtype, index.size(), cols, row_size});
     std::vector<uint8_t> expected;
     for (const uint32_t i : index) {
       expected.insert(expected.end(), &from[i * row_size], &from[i * row_size] + row_size);
     }
     expected.push_back(0xEE);
-    EXPECT_TRUE(target.download<uint8_t>() == expected) << row_size;
+    EXPECT_TRUE(target.download<uint8_t>() == expected) << dtype_name(dtype) << ", " << cols << " values";
+  }
+}
+
+/// A block's scale is its largest size over 127 (q8_0) or its largest value over -8 (q4_0), in f16: relative 2^-11 off.
+/// Rounding is off by half a step, and by up to a whole one where q4_0 would need 8 for the largest value of the other
+/// sign. What fills up the last block is zero.
+TEST_P(RowsConformance, GatherRowsQuantises) {
+  for (const DType from_type : {DType::f32, DType::f16, DType::bf16}) {
+    for (const DType dtype : {DType::q8_0, DType::q4_0}) {
+      for (const size_t cols : {size_t{5}, size_t{16}, size_t{64}, size_t{80}, size_t{256}}) {
+        SCOPED_TRACE(std::string(dtype_name(dtype)) + " from " + std::string(dtype_name(from_type)) + ", " +
+                     std::to_string(cols) + " values");
+        const TestWeight from(from_type, 300, cols, 2, random_);
+        const std::vector<uint32_t> index = random_index(from.rows);
+        const size_t row_size = padded_row_bytes(dtype, cols);
+        const DeviceBytes source(*backend_, from.bytes);
+        const DeviceBytes target(*backend_, std::vector<std::byte>(index.size() * row_size + 1, std::byte{0xEE}));
+        backend_->gather_rows({source.data(), from_type, from.rows, cols, from.stride}, index,
+                              {target.data(), dtype, index.size(), cols, row_size});
+        const auto found = target.download<std::byte>();
+        EXPECT_EQ(found.back(), std::byte{0xEE});
+        for (size_t i = 0; i < index.size(); ++i) {
+          expect_quantised({from.row(index[i]), cols}, dtype, found.data() + i * row_size);
+        }
+      }
+    }
   }
 }
 

@@ -30,6 +30,17 @@ constexpr size_t kItemsPerThread = 6;
 /// Rows below which an item is not worth packing keys for.
 constexpr size_t kLeastRows = 96;
 
+/// What the kernels read.
+constexpr DType kRowTypes[] = {DType::f32, DType::f16, DType::bf16, DType::q8_0, DType::q4_0};
+
+void check_row_type(DType dtype) {
+  if (std::find(std::begin(kRowTypes), std::end(kRowTypes), dtype) != std::end(kRowTypes)) return;
+  std::string known;
+  for (const DType type : kRowTypes) known += (known.empty() ? "" : ", ") + std::string(dtype_name(type));
+  throw Error(ErrorCode::unsupported, "attention on the CPU: keys and values must be one of " + known + ", not " +
+                                          std::string(dtype_name(dtype)));
+}
+
 void check_args(const AttendArgs& args) {
   check(args.q.dtype == DType::f32 && args.out.dtype == DType::f32, "attend: q and out must be f32");
   check(args.head_dim > 0 && args.kv_heads > 0 && args.q.cols > 0 && args.q.cols % args.head_dim == 0 &&
@@ -38,10 +49,7 @@ void check_args(const AttendArgs& args) {
   check(args.out.rows == args.q.rows && args.out.cols == args.q.cols, "attend: out is not of q's shape");
   for (const Segment& segment : args.segments) {
     check(segment.heads.size() == args.kv_heads, "attend: a segment has another number of heads");
-    if (segment.dtype != DType::f32 && segment.dtype != DType::f16 && segment.dtype != DType::bf16) {
-      throw Error(ErrorCode::unsupported, "attention on the CPU: keys and values must be f32, f16 or bf16, not " +
-                                              std::string(dtype_name(segment.dtype)));
-    }
+    check_row_type(segment.dtype);
   }
   if (args.score == nullptr) return;
   const ScoreRequest& score = *args.score;

@@ -147,7 +147,7 @@ void ItemWorker::walk(const Item& item, const KeyRange& range) {
 void ItemWorker::attend_block(const Item& item, const KeyRange& range, size_t begin, size_t end) {
   const Segment& segment = args_.segments[range.segment];
   const KvRows& rows = segment.heads[item.head];
-  const size_t bytes = row_bytes(segment.dtype, args_.head_dim);
+  const size_t bytes = padded_row_bytes(segment.dtype, args_.head_dim);
   RowBlock keys{static_cast<const std::byte*>(rows.k) + begin * bytes, segment.dtype, end - begin, args_.head_dim};
   RowBlock values{static_cast<const std::byte*>(rows.v) + begin * bytes, segment.dtype, end - begin, args_.head_dim};
   if (kernels_.pack_keys != nullptr) {

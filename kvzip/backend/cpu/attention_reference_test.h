@@ -67,22 +67,53 @@ inline void append_value(std::vector<std::byte>& to, DType dtype, float value) {
   to.insert(to.end(), bytes, bytes + size);
 }
 
-inline std::vector<double> decode(const std::vector<std::byte>& from, DType dtype) {
-  const size_t size = dtype == DType::f32 ? 4 : 2;
+/// The value at `from`, of a type without blocks.
+inline double decode_value(const std::byte* from, DType dtype) {
+  uint32_t bits = 0;
+  std::memcpy(&bits, from, dtype == DType::f32 ? 4 : 2);
+  if (dtype == DType::f32) return std::bit_cast<float>(bits);
+  if (dtype == DType::bf16) return std::bit_cast<float>(bits << 16);
+  const double sign = (bits & 0x8000) != 0 ? -1 : 1;
+  const int exponent = static_cast<int>(bits >> 10 & 0x1F);
+  return exponent == 0 ? sign * std::ldexp(bits & 0x3FF, -24) : sign * std::ldexp(1024 + (bits & 0x3FF), exponent - 25);
+}
+
+/// Appends a block of 32 `values` in q8_0 or q4_0.
+inline void append_block(std::vector<std::byte>& to, DType dtype, const std::vector<float>& values) {
+  float largest = 0;
+  for (const float value : values) largest = std::max(largest, std::abs(value));
+  const bool bytes = dtype == DType::q8_0;
+  const size_t scale_at = to.size();
+  append_value(to, DType::f16, largest / (bytes ? 127 : 7));
+  const double scale = decode_value(to.data() + scale_at, DType::f16);
+  std::vector<int> quants;
+  for (const float value : values) {
+    const int quant = scale == 0 ? 0 : static_cast<int>(std::lround(value / scale));
+    quants.push_back(std::clamp(quant, bytes ? -127 : -8, bytes ? 127 : 7));
+  }
+  if (bytes) {
+    for (const int quant : quants) to.push_back(static_cast<std::byte>(quant));
+  } else {
+    for (size_t i = 0; i < 16; ++i) to.push_back(static_cast<std::byte>((quants[i] + 8) | (quants[i + 16] + 8) << 4));
+  }
+}
+
+/// Value `i` of the block at `from`.
+inline double decode_block_value(const std::byte* from, DType dtype, size_t i) {
+  const double scale = decode_value(from, DType::f16);
+  if (dtype == DType::q8_0) return scale * static_cast<int8_t>(from[2 + i]);
+  return scale * (static_cast<int>(from[2 + i % 16] >> (i < 16 ? 0 : 4) & std::byte{15}) - 8);
+}
+
+inline std::vector<double> decode(const std::vector<std::byte>& from, DType dtype, size_t head_dim) {
+  const size_t row = padded_row_bytes(dtype, head_dim);
+  const DTypeInfo& info = dtype_info(dtype);
   std::vector<double> values;
-  for (size_t at = 0; at < from.size(); at += size) {
-    uint32_t bits = 0;
-    std::memcpy(&bits, from.data() + at, size);
-    const double sign = (bits & 0x8000) != 0 ? -1 : 1;
-    const int exponent = static_cast<int>(bits >> 10 & 0x1F);
-    if (dtype == DType::f32) {
-      values.push_back(std::bit_cast<float>(bits));
-    } else if (dtype == DType::bf16) {
-      values.push_back(std::bit_cast<float>(bits << 16));
-    } else if (exponent == 0) {
-      values.push_back(sign * std::ldexp(bits & 0x3FF, -24));
-    } else {
-      values.push_back(sign * std::ldexp(1024 + (bits & 0x3FF), exponent - 25));
+  for (size_t at = 0; at < from.size(); at += row) {
+    for (size_t d = 0; d < head_dim; ++d) {
+      const std::byte* block = from.data() + at + d / info.block_values * info.block_bytes;
+      values.push_back(is_quantised(dtype) ? decode_block_value(block, dtype, d % info.block_values)
+                                           : decode_value(block, dtype));
     }
   }
   return values;
@@ -95,9 +126,20 @@ inline std::vector<float> random_values(std::mt19937& random, size_t count) {
   return values;
 }
 
-inline std::vector<std::byte> random_rows(std::mt19937& random, DType dtype, size_t count) {
+inline std::vector<std::byte> random_rows(std::mt19937& random, DType dtype, size_t count, size_t head_dim) {
   std::vector<std::byte> bytes;
-  for (const float value : random_values(random, count)) append_value(bytes, dtype, value);
+  for (size_t row = 0; row < count; ++row) {
+    std::vector<float> values = random_values(random, head_dim);
+    if (!is_quantised(dtype)) {
+      for (const float value : values) append_value(bytes, dtype, value);
+      continue;
+    }
+    values.resize((head_dim + 31) / 32 * 32);  // padding is zero
+    for (size_t d = 0; d < values.size(); d += 32) {
+      const auto first = values.begin() + static_cast<std::ptrdiff_t>(d);
+      append_block(bytes, dtype, {first, first + 32});
+    }
+  }
   return bytes;
 }
 
@@ -106,7 +148,7 @@ inline SegmentData random_segment(std::mt19937& random, const Problem& problem, 
   SegmentData segment{dtype, positional, first_position, {}};
   for (const size_t len : lens) {
     segment.heads.push_back(
-        {random_rows(random, dtype, len * problem.head_dim), random_rows(random, dtype, len * problem.head_dim), len});
+        {random_rows(random, dtype, len, problem.head_dim), random_rows(random, dtype, len, problem.head_dim), len});
   }
   return segment;
 }
@@ -188,8 +230,8 @@ inline Answer reference(const Problem& problem) {
   for (size_t kv_head = 0; kv_head < problem.kv_heads; ++kv_head) {
     DecodedHead rows;
     for (const SegmentData& segment : problem.segments) {
-      rows.k.push_back(decode(segment.heads[kv_head].k, segment.dtype));
-      rows.v.push_back(decode(segment.heads[kv_head].v, segment.dtype));
+      rows.k.push_back(decode(segment.heads[kv_head].k, segment.dtype, problem.head_dim));
+      rows.v.push_back(decode(segment.heads[kv_head].v, segment.dtype, problem.head_dim));
     }
     for (size_t token = 0; token < problem.tokens; ++token) {
       for (size_t h = 0; h < problem.group; ++h) answer_row(problem, rows, token, kv_head * problem.group + h, answer);

@@ -103,8 +103,11 @@ void CpuBackend::store_kv(const ConstView& k, const ConstView& v, std::span<cons
   store_kv_cpu(k, v, heads, dtype, at);
 }
 
-void CpuBackend::gather_rows(const void* from, size_t row_bytes, std::span<const uint32_t> index, void* to) {
-  gather_rows_cpu(from, row_bytes, index, to);
+void CpuBackend::gather_rows(const ConstView& from, std::span<const uint32_t> index, const View& to) {
+  check(to.rows == index.size() && to.cols == from.cols, "gather_rows: a row of the same values for each index");
+  check(from.dtype == to.dtype || (!is_quantised(from.dtype) && (to.dtype == DType::q8_0 || to.dtype == DType::q4_0)),
+        "gather_rows: rows are copied, or quantised to q8_0 or q4_0");
+  gather_rows_cpu(from, index, to);
 }
 
 void CpuBackend::attend(const AttendArgs& args) { attend_cpu(args, precision_); }

@@ -32,7 +32,7 @@ constexpr size_t value_panel(size_t head_dim) {
   return round_up((head_dim + panels - 1) / panels, 16);
 }
 
-/// Rows of keys or of values as the cache holds them: `[count, head_dim]`, contiguous.
+/// Rows of keys or of values as the cache holds them: `[count, head_dim]`, padded_row_bytes() apart.
 struct RowBlock {
   const void* data;
   DType dtype;

@@ -44,6 +44,32 @@ __m512 load_f32<DType::bf16>(const void* row, size_t at, __mmask16 mask) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
 }
 
+/// The factor that a block of q8_0 or q4_0 begins with.
+__m512 block_scale(const uint8_t* block) {
+  uint16_t bits = 0;
+  __builtin_memcpy(&bits, block, sizeof(bits));
+  return _mm512_broadcastss_ps(_mm_cvtph_ps(_mm_cvtsi32_si128(bits)));
+}
+
+// Blocks are padded with zeros; only a mask without lanes may lie beyond the row.
+template <>
+__m512 load_f32<DType::q8_0>(const void* row, size_t at, __mmask16 mask) {
+  if (mask == 0) return _mm512_setzero_ps();
+  const uint8_t* block = static_cast<const uint8_t*>(row) + at / 32 * 34;
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block + 2 + at % 32));
+  return _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes)), block_scale(block));
+}
+
+template <>
+__m512 load_f32<DType::q4_0>(const void* row, size_t at, __mmask16 mask) {
+  if (mask == 0) return _mm512_setzero_ps();
+  const uint8_t* block = static_cast<const uint8_t*>(row) + at / 32 * 18;
+  const __m512i pairs = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(block + 2)));
+  const __m512i nibbles = at % 32 == 0 ? _mm512_and_si512(pairs, _mm512_set1_epi32(15)) : _mm512_srli_epi32(pairs, 4);
+  const __m512i values = _mm512_sub_epi32(nibbles, _mm512_set1_epi32(8));
+  return _mm512_mul_ps(_mm512_cvtepi32_ps(values), block_scale(block));
+}
+
 /// The lanes of [at, at + 16) that lie below `count`.
 __mmask16 mask_below(size_t count, size_t at) {
   const size_t rest = count > at ? count - at : 0;
@@ -102,7 +128,7 @@ void prefetch(const std::byte* rows, size_t bytes) {
 template <DType dtype>
 void pack_keys_of(const RowBlock& keys, void* to) {
   const size_t pairs = padded_dim(keys.head_dim) / 2;
-  const size_t bytes = row_bytes(dtype, keys.head_dim);
+  const size_t bytes = padded_row_bytes(dtype, keys.head_dim);
   for (size_t key = 0; key < round_up(keys.count, kPanelKeys); key += kLanes) {
     prefetch(static_cast<const std::byte*>(keys.data) + (key + kLanes) * bytes, kLanes * bytes);
     uint32_t* panel = static_cast<uint32_t*>(to) + key / kPanelKeys * pairs * kPanelKeys + key % kPanelKeys;
@@ -127,7 +153,7 @@ void pack_keys_of(const RowBlock& keys, void* to) {
 template <DType dtype>
 void pack_values_of(const RowBlock& values, void* to) {
   const size_t width = value_panel(values.head_dim);
-  const size_t bytes = row_bytes(dtype, values.head_dim);
+  const size_t bytes = padded_row_bytes(dtype, values.head_dim);
   // Word 2i comes from lane i of the even key's half, word 2i + 1 from the odd key's.
   const __m512i lanes = _mm512_cvtepu16_epi32(_mm256_setr_epi16(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
   const __m512i interleave =
@@ -151,12 +177,16 @@ void pack_values_of(const RowBlock& values, void* to) {
 void pack_keys(const RowBlock& keys, void* to) {
   if (keys.dtype == DType::f32) return pack_keys_of<DType::f32>(keys, to);
   if (keys.dtype == DType::f16) return pack_keys_of<DType::f16>(keys, to);
+  if (keys.dtype == DType::q8_0) return pack_keys_of<DType::q8_0>(keys, to);
+  if (keys.dtype == DType::q4_0) return pack_keys_of<DType::q4_0>(keys, to);
   pack_keys_of<DType::bf16>(keys, to);
 }
 
 void pack_values(const RowBlock& values, void* to) {
   if (values.dtype == DType::f32) return pack_values_of<DType::f32>(values, to);
   if (values.dtype == DType::f16) return pack_values_of<DType::f16>(values, to);
+  if (values.dtype == DType::q8_0) return pack_values_of<DType::q8_0>(values, to);
+  if (values.dtype == DType::q4_0) return pack_values_of<DType::q4_0>(values, to);
   pack_values_of<DType::bf16>(values, to);
 }
 

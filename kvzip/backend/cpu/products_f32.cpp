@@ -13,16 +13,6 @@ namespace {
 
 constexpr size_t kMaxVectors = kManyRegisters ? 4 : 2;
 
-/// Loads up to a vector of a row's values, zeros after the last.
-template <class T>
-HWY_INLINE Vector load_some(const T* from, size_t count) {
-  const Floats tag;
-  if (count >= kLanes) return load_f32(tag, from);
-  T values[kLanes] = {};
-  std::copy(from, from + count, values);
-  return load_f32(tag, values);
-}
-
 #if HWY_TARGET == HWY_SCALAR
 
 void store_transposed(Vector a, Vector b, Vector c, Vector d, float* to) {
@@ -60,17 +50,17 @@ HWY_INLINE void store_transposed(Vector a, Vector b, Vector c, Vector d, float* 
 
 #endif
 
-template <class T>
-void pack_keys_of(const RowBlock& keys, const T* from, float* to) {
+template <class Rows>
+void pack_keys_of(const RowBlock& keys, const Rows& from, float* to) {
   const size_t dim = keys.head_dim;
   for (size_t key = 0; key < round_up(keys.count, kPanelKeys); key += 4) {
-    prefetch(from + (key + kKeysAhead) * dim, 4 * dim * sizeof(T));
+    from.prefetch_rows(key + kKeysAhead, 4);
     float* columns = to + key / kPanelKeys * padded_dim(dim) * kPanelKeys + key % kPanelKeys;
     for (size_t d = 0; d < dim; d += kLanes) {
       Vector rows[4];
       for (size_t i = 0; i < 4; ++i) {
         const bool exists = key + i < keys.count;
-        rows[i] = exists ? load_some(from + (key + i) * dim + d, dim - d) : hn::Zero(Floats());
+        rows[i] = exists ? from.load_some(key + i, d) : hn::Zero(Floats());
       }
       store_transposed(rows[0], rows[1], rows[2], rows[3], columns + d * kPanelKeys);
     }
@@ -78,24 +68,24 @@ void pack_keys_of(const RowBlock& keys, const T* from, float* to) {
 }
 
 void pack_keys(const RowBlock& keys, void* to) {
-  with_type(keys, [&](const auto* from) { pack_keys_of(keys, from, static_cast<float*>(to)); });
+  with_reader(keys, [&](const auto& from) { pack_keys_of(keys, from, static_cast<float*>(to)); });
 }
 
-template <class T>
-void pack_values_of(const RowBlock& values, const T* from, float* to) {
+template <class Rows>
+void pack_values_of(const RowBlock& values, const Rows& from, float* to) {
   const size_t dim = values.head_dim;
   const size_t width = value_panel(dim);
   for (size_t key = 0; key < values.count; ++key) {
-    prefetch(from + (key + kKeysAhead) * dim, dim * sizeof(T));
+    from.prefetch_rows(key + kKeysAhead, 1);
     for (size_t d = 0; d < dim; d += kLanes) {
-      const Vector some = load_some(from + key * dim + d, dim - d);
+      const Vector some = from.load_some(key, d);
       hn::Store(some, Floats(), to + d / width * width * kBlockKeys + key * width + d % width);
     }
   }
 }
 
 void pack_values(const RowBlock& values, void* to) {
-  with_type(values, [&](const auto* from) { pack_values_of(values, from, static_cast<float*>(to)); });
+  with_reader(values, [&](const auto& from) { pack_values_of(values, from, static_cast<float*>(to)); });
 }
 
 /// A matrix product of one tile: C `[kTileRows, columns]` = A `[kTileRows, depth]` * B `[depth, columns]` (+ shrink *

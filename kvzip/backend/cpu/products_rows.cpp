@@ -53,25 +53,32 @@ HWY_INLINE void store_sums(Vector a, Vector b, Vector c, Vector d, float* to) {
 
 #endif
 
-/// to[r * kBlockKeys + j] = queries[r] . keys[j] for kRows queries and 4 keys.
-template <size_t kRows, class T>
-HWY_INLINE void multiply_four_keys(const float* queries, const T* keys, size_t head_dim, float* to) {
+/// to[r * kBlockKeys + j] = queries[r] . keys[first_key + j] for kRows queries and 4 keys.
+template <size_t kRows, class Rows>
+HWY_INLINE void multiply_four_keys(const float* queries, const Rows& keys, size_t first_key, float* to) {
+  constexpr size_t kKeys = Rows::kKeysAtOnce;
   const Floats tag;
-  const size_t query_stride = padded_dim(head_dim);
+  const size_t query_stride = padded_dim(keys.columns());
   Vector sums[kRows][4];
   for (auto& row : sums) std::fill(row, row + 4, hn::Zero(tag));
-  for (size_t d = 0; d < head_dim; d += kLanes) {
-    const Vector k0 = load_f32(tag, keys + d);
-    const Vector k1 = load_f32(tag, keys + head_dim + d);
-    const Vector k2 = load_f32(tag, keys + 2 * head_dim + d);
-    const Vector k3 = load_f32(tag, keys + 3 * head_dim + d);
+#pragma GCC unroll 4
+  for (size_t first = 0; first < 4; first += kKeys) {
+    for (size_t d = 0; d < keys.columns(); d += Rows::kStep) {
+      typename Rows::Group groups[kKeys];
+#pragma GCC unroll 4
+      for (size_t j = 0; j < kKeys; ++j) groups[j] = keys.group(first_key + first + j, d);
+#pragma GCC unroll 4
+      for (size_t at = 0; at < Rows::kStep; at += kLanes) {
+        Vector key[kKeys];
+#pragma GCC unroll 4
+        for (size_t j = 0; j < kKeys; ++j) key[j] = groups[j].load(at);
 #pragma GCC unroll 6
-    for (size_t r = 0; r < kRows; ++r) {
-      const Vector q = hn::Load(tag, queries + r * query_stride + d);
-      sums[r][0] = hn::MulAdd(q, k0, sums[r][0]);
-      sums[r][1] = hn::MulAdd(q, k1, sums[r][1]);
-      sums[r][2] = hn::MulAdd(q, k2, sums[r][2]);
-      sums[r][3] = hn::MulAdd(q, k3, sums[r][3]);
+        for (size_t r = 0; r < kRows; ++r) {
+          const Vector q = hn::Load(tag, queries + r * query_stride + d + at);
+#pragma GCC unroll 4
+          for (size_t j = 0; j < kKeys; ++j) sums[r][first + j] = hn::MulAdd(q, key[j], sums[r][first + j]);
+        }
+      }
     }
   }
 #pragma GCC unroll 6
@@ -80,46 +87,47 @@ HWY_INLINE void multiply_four_keys(const float* queries, const T* keys, size_t h
   }
 }
 
-template <class T>
-float dot(const float* query, const T* key, size_t head_dim) {
+template <class Rows>
+float dot(const float* query, const Rows& keys, size_t key) {
   const Floats tag;
   Vector sum = hn::Zero(tag);
-  for (size_t d = 0; d < head_dim; d += kLanes) {
-    sum = hn::MulAdd(hn::Load(tag, query + d), load_f32(tag, key + d), sum);
+  for (size_t d = 0; d < keys.columns(); d += Rows::kStep) {
+    const auto group = keys.group(key, d);
+#pragma GCC unroll 4
+    for (size_t at = 0; at < Rows::kStep; at += kLanes) {
+      sum = hn::MulAdd(hn::Load(tag, query + d + at), group.load(at), sum);
+    }
   }
   return hn::GetLane(hn::SumOfLanes(tag, sum));
 }
 
 /// The logits of rows [first, first + kRows) of the tile.
-template <size_t kRows, class T>
-void compute_logits(const Tile& tile, size_t first, const T* keys, float* logits) {
-  const size_t head_dim = tile.keys.head_dim;
-  const float* queries = static_cast<const float*>(tile.queries) + first * padded_dim(head_dim);
+template <size_t kRows, class Rows>
+void compute_logits(const Tile& tile, size_t first, const Rows& keys, const Rows& values, float* logits) {
+  const size_t query_stride = padded_dim(tile.keys.head_dim);
+  const float* queries = static_cast<const float*>(tile.queries) + first * query_stride;
   float* to = logits + first * kBlockKeys;
-  const auto* values = static_cast<const T*>(tile.values);
-  const size_t four = 4 * head_dim * sizeof(T);
   size_t key = tile.begin;
   for (; key + 4 <= tile.end; key += 4) {
     if (first == 0) {
-      prefetch(keys + (key + kKeysAhead) * head_dim, four);
-      prefetch(values + key * head_dim, four);
+      keys.prefetch_rows(key + kKeysAhead, 4);
+      values.prefetch_rows(key, 4);
     }
-    multiply_four_keys<kRows>(queries, keys + key * head_dim, head_dim, to + key);
+    multiply_four_keys<kRows>(queries, keys, key, to + key);
   }
   for (; key < tile.end; ++key) {
-    for (size_t r = 0; r < kRows; ++r) {
-      to[r * kBlockKeys + key] = dot(queries + r * padded_dim(head_dim), keys + key * head_dim, head_dim);
-    }
+    for (size_t r = 0; r < kRows; ++r) to[r * kBlockKeys + key] = dot(queries + r * query_stride, keys, key);
   }
 }
 
-/// out = out * shrink + probabilities * values, for kVectors vectors of columns from `values` and `out` on.
-template <size_t kRows, size_t kVectors, class T>
-HWY_INLINE void add_columns(const Tile& tile, const T* values, const float* probabilities, const float* shrink,
-                            float* out) {
+/// out = out * shrink + probabilities * values, for kVectors vectors of columns from `column` on.
+template <size_t kRows, size_t kVectors, class Rows>
+HWY_INLINE void add_columns(const Tile& tile, const Rows& values, size_t column, const float* probabilities,
+                            const float* shrink, float* out) {
   const Floats tag;
-  const size_t head_dim = tile.keys.head_dim;
-  const size_t out_stride = padded_dim(head_dim);
+  const size_t out_stride = padded_dim(tile.keys.head_dim);
+  // Where the vectors lie in their group: known to the compiler where they fill whole ones.
+  const size_t first_at = kVectors * kLanes % Rows::kStep == 0 ? 0 : column % Rows::kStep;
   Vector sums[kRows][kVectors];
 #pragma GCC unroll 6
   for (size_t r = 0; r < kRows; ++r) {
@@ -130,8 +138,13 @@ HWY_INLINE void add_columns(const Tile& tile, const T* values, const float* prob
   }
   for (size_t key = tile.begin; key < tile.end; ++key) {
     Vector row[kVectors];
+    typename Rows::Group group;
 #pragma GCC unroll 4
-    for (size_t v = 0; v < kVectors; ++v) row[v] = load_f32(tag, values + key * head_dim + v * kLanes);
+    for (size_t v = 0; v < kVectors; ++v) {
+      const size_t at = v * kLanes % Rows::kStep;
+      if (at == 0) group = values.group(key, column + v * kLanes);
+      row[v] = group.load(first_at + at);
+    }
 #pragma GCC unroll 6
     for (size_t r = 0; r < kRows; ++r) {
       const Vector p = hn::Set(tag, probabilities[r * kBlockKeys + key]);
@@ -146,16 +159,15 @@ HWY_INLINE void add_columns(const Tile& tile, const T* values, const float* prob
   }
 }
 
-template <size_t kRows, class T>
-void add_values(const Tile& tile, size_t first, const T* values, const float* shrink) {
-  const size_t head_dim = tile.keys.head_dim;
-  float* out = tile.out + first * padded_dim(head_dim);
+template <size_t kRows, class Rows>
+void add_values(const Tile& tile, size_t first, const Rows& values, const float* shrink) {
+  float* out = tile.out + first * padded_dim(tile.keys.head_dim);
   const float* p = static_cast<const float*>(tile.probabilities) + first * kBlockKeys;
   size_t d = 0;
-  for (; d + kValueVectors * kLanes <= head_dim; d += kValueVectors * kLanes) {
-    add_columns<kRows, kValueVectors>(tile, values + d, p, shrink + first, out + d);
+  for (; d + kValueVectors * kLanes <= values.columns(); d += kValueVectors * kLanes) {
+    add_columns<kRows, kValueVectors>(tile, values, d, p, shrink + first, out + d);
   }
-  for (; d < head_dim; d += kLanes) add_columns<kRows, 1>(tile, values + d, p, shrink + first, out + d);
+  for (; d < values.columns(); d += kLanes) add_columns<kRows, 1>(tile, values, d, p, shrink + first, out + d);
 }
 
 /// Calls body(first row, rows as a constant), for at most kRows rows.
@@ -176,11 +188,11 @@ HWY_INLINE void for_passes(size_t rows, const Body& body) {
 void attend_tile(const Tile& tile) {
   alignas(64) Logits logits;
   float shrink[kTileRows];
-  with_type(tile.keys, [&](const auto* keys) {
-    for_passes(tile.rows, [&](size_t first, auto rows) { compute_logits<rows.value>(tile, first, keys, logits); });
-  });
-  softmax(tile, logits, shrink);
-  with_type(RowBlock{tile.values, tile.keys.dtype, 0, 0}, [&](const auto* values) {
+  with_reader(tile.keys, [&](const auto& keys) {
+    const std::decay_t<decltype(keys)> values({tile.values, tile.keys.dtype, tile.keys.count, tile.keys.head_dim});
+    for_passes(tile.rows,
+               [&](size_t first, auto rows) { compute_logits<rows.value>(tile, first, keys, values, logits); });
+    softmax(tile, logits, shrink);
     for_passes(tile.rows, [&](size_t first, auto rows) { add_values<rows.value>(tile, first, values, shrink); });
   });
 }

@@ -1,12 +1,11 @@
-// What the f32 kernels share, once per Highway target: loading rows of any dtype, masking, the online softmax.
-// Included by products_rows.cpp and products_f32.cpp only.
-#include <hwy/cache_control.h>
+// What the f32 kernels share, once per Highway target: masking and the online softmax. Included by products_rows.cpp
+// and products_f32.cpp only.
 #include <hwy/highway.h>
 
 #include <algorithm>
 #include <limits>
 
-#include "kvzip/backend/cpu/products.h"
+#include "kvzip/backend/cpu/products_rows-inl.h"
 
 // Highway's include guard, which lets each target in once.
 #if defined(KVZIP_PRODUCTS_SOFTMAX_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -19,44 +18,10 @@
 HWY_BEFORE_NAMESPACE();
 namespace kvzip::attention::HWY_NAMESPACE {
 
-namespace hn = hwy::HWY_NAMESPACE;
-
-using Floats = hn::CappedTag<float, 16>;
-using Vector = hn::Vec<Floats>;
-
-inline constexpr size_t kLanes = hn::MaxLanes(Floats());
-/// AVX2 and older have 16 vector registers, all others 32.
-inline constexpr bool kManyRegisters = !HWY_ARCH_X86 || HWY_TARGET <= HWY_AVX3;
-
 /// How far the prefetch of keys runs ahead. The processor's own prefetchers do not follow rows that are read four at a
 /// time, nor values read by columns: on Zen 5, one thread reads 22, 12 and 16 GB/s for head_dim 64, 256 and 128
 /// without, 27, 24 and 25 with.
 inline constexpr size_t kKeysAhead = 16;
-
-/// Asks for memory that is needed soon. It may lie beyond the rows: asking never faults.
-HWY_INLINE void prefetch(const void* from, size_t bytes) {
-  for (size_t i = 0; i < bytes; i += 64) hwy::Prefetch(static_cast<const std::byte*>(from) + i);
-}
-
-HWY_INLINE Vector load_f32(Floats tag, const float* from) { return hn::LoadU(tag, from); }
-
-/// f16 or bf16.
-template <class T>
-HWY_INLINE Vector load_f32(Floats tag, const T* from) {
-  return hn::PromoteTo(tag, hn::LoadU(hn::Rebind<T, Floats>(), from));
-}
-
-/// Calls body(first value) with the pointer type that belongs to rows.dtype.
-template <class Body>
-HWY_INLINE void with_type(const RowBlock& rows, const Body& body) {
-  if (rows.dtype == DType::f32) {
-    body(static_cast<const float*>(rows.data));
-  } else if (rows.dtype == DType::f16) {
-    body(static_cast<const hwy::float16_t*>(rows.data));
-  } else {
-    body(static_cast<const hwy::bfloat16_t*>(rows.data));
-  }
-}
 
 /// 2^x for x <= 0, to 1e-8 relative before rounding; exactly 0 below -126.5.
 HWY_INLINE Vector exp2_nonpositive(Floats tag, Vector x) {

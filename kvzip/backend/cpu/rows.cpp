@@ -5,6 +5,7 @@
 
 #include "kvzip/backend/cpu/convert.h"
 #include "kvzip/backend/cpu/elementwise.h"
+#include "kvzip/backend/cpu/ggml_traits.h"
 #include "kvzip/base/parallel.h"
 
 namespace kvzip {
@@ -46,11 +47,21 @@ void store_kv_cpu(const ConstView& k, const ConstView& v, std::span<const KvRows
   });
 }
 
-void gather_rows_cpu(const void* from, size_t row_bytes, std::span<const uint32_t> index, void* to) {
-  const auto* const source = static_cast<const std::byte*>(from);
-  auto* const target = static_cast<std::byte*>(to);
-  parallel_ranges(index.size(), row_grain(row_bytes / sizeof(float)), [&](size_t begin, size_t end) {
-    for (size_t i = begin; i < end; ++i) std::memcpy(target + i * row_bytes, source + index[i] * row_bytes, row_bytes);
+void gather_rows_cpu(const ConstView& from, std::span<const uint32_t> index, const View& to) {
+  const size_t bytes = padded_row_bytes(to.dtype, to.cols);
+  const size_t block = dtype_info(to.dtype).block_values;
+  parallel_ranges(index.size(), row_grain(from.cols), [&](size_t begin, size_t end) {
+    std::vector<float> values(from.dtype == to.dtype ? 0 : (from.cols + block - 1) / block * block);
+    for (size_t i = begin; i < end; ++i) {
+      const void* source = rows_of(from, index[i], 1).data;
+      void* target = rows_of(to, i, 1).data;
+      if (from.dtype == to.dtype) {
+        std::memcpy(target, source, bytes);
+      } else {
+        convert_to_f32(from.dtype, source, values.data(), from.cols);  // what is beyond stays zero
+        ggml_encode_row(to.dtype, values.data(), target, values.size());
+      }
+    }
   });
 }
 

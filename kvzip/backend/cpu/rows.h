@@ -10,6 +10,6 @@ namespace kvzip {
 void convert_cpu(const ConstView& in, const View& out);
 void embed_cpu(std::span<const int32_t> ids, const ConstView& table, float scale, const View& out);
 void store_kv_cpu(const ConstView& k, const ConstView& v, std::span<const KvRows> heads, DType dtype, size_t at);
-void gather_rows_cpu(const void* from, size_t row_bytes, std::span<const uint32_t> index, void* to);
+void gather_rows_cpu(const ConstView& from, std::span<const uint32_t> index, const View& to);
 
 }  // namespace kvzip

@@ -76,17 +76,22 @@ TEST_F(RowsTest, StoreKvWritesEachHeadsRowsAndNoOthers) {
 }
 
 TEST_F(RowsTest, GatherRows) {
-  for (const size_t row_size : {size_t{1}, size_t{34}, size_t{128}, size_t{512}}) {
-    std::vector<uint8_t> from(2000 * row_size);
-    std::iota(from.begin(), from.end(), uint8_t{0});
-    std::vector<uint32_t> index(random_.between(1, 3000));
-    for (uint32_t& i : index) i = static_cast<uint32_t>(random_.between(0, 1999));
-    std::vector<uint8_t> to(index.size() * row_size + 1, 0xEE);
-    backend_->gather_rows(from.data(), row_size, index, to.data());
-    for (size_t i = 0; i < index.size(); ++i) {
-      ASSERT_EQ(std::memcmp(&to[i * row_size], &from[index[i] * row_size], row_size), 0);
+  for (const DType dtype : {DType::f32, DType::f16, DType::q8_0, DType::q4_0}) {
+    for (const size_t cols : {size_t{1}, size_t{17}, size_t{64}, size_t{80}}) {
+      const size_t row_size = padded_row_bytes(dtype, cols);
+      std::vector<uint8_t> from(2000 * row_size);
+      std::iota(from.begin(), from.end(), uint8_t{0});
+      set_thread_count(random_.between(1, 3));
+      std::vector<uint32_t> index(random_.between(1, 3000));
+      for (uint32_t& i : index) i = static_cast<uint32_t>(random_.between(0, 1999));
+      std::vector<uint8_t> to(index.size() * row_size + 1, 0xEE);
+      backend_->gather_rows({from.data(), dtype, 2000, cols, row_size}, index,
+                            {to.data(), dtype, index.size(), cols, row_size});
+      for (size_t i = 0; i < index.size(); ++i) {
+        ASSERT_EQ(std::memcmp(&to[i * row_size], &from[index[i] * row_size], row_size), 0);
+      }
+      EXPECT_EQ(to.back(), 0xEE);
     }
-    EXPECT_EQ(to.back(), 0xEE);
   }
 }
 

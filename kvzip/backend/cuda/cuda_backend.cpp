@@ -149,11 +149,11 @@ void CudaBackend::store_kv(const ConstView& k, const ConstView& v, std::span<con
   cuda::store_kv(k, v, heads, dtype, at, stream());
 }
 
-void CudaBackend::gather_rows(const void* from, size_t row_bytes, std::span<const uint32_t> index, void* to) {
+void CudaBackend::gather_rows(const ConstView& from, std::span<const uint32_t> index, const View& to) {
+  check(to.rows == index.size() && to.cols == from.cols, "gather_rows: a row of the same values for each index");
   if (index.empty()) return;
   const Buffer on_gpu = on_device(index.data(), index.size_bytes());
-  cuda::copy_rows({from, DType::f32, 0, 0, row_bytes}, static_cast<const uint32_t*>(on_gpu.data()),
-                  {to, DType::f32, index.size(), 0, row_bytes}, row_bytes, stream());
+  cuda::gather_rows(from, static_cast<const uint32_t*>(on_gpu.data()), to, stream());
 }
 
 void CudaBackend::attend(const AttendArgs& args) {

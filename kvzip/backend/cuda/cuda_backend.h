@@ -44,7 +44,7 @@ class CudaBackend final : public Backend {
   void add(const View& x, const ConstView& y) override;
   void rope(const View& x, size_t head_dim, const ConstView& cos_sin, RopePairing pairing) override;
   void store_kv(const ConstView& k, const ConstView& v, std::span<const KvRows> heads, DType dtype, size_t at) override;
-  void gather_rows(const void* from, size_t row_bytes, std::span<const uint32_t> index, void* to) override;
+  void gather_rows(const ConstView& from, std::span<const uint32_t> index, const View& to) override;
   void attend(const AttendArgs& args) override;
 
  private:
