@@ -70,7 +70,7 @@ class Panel {
   }
 
   std::string draw() const {
-    std::string out = text_at(kLeft, 20, "font-size=\"13\" font-weight=\"bold\"", plot_.title) + axes();
+    std::string out = text_at(kLeft, 20, R"(font-size="13" font-weight="bold")", plot_.title) + axes();
     for (size_t i = 0; i < plot_.lines.size(); ++i) out += draw_line(i) + legend(i);
     return out;
   }
@@ -102,7 +102,7 @@ class Panel {
   }
 
   static std::string stroke(size_t index) {
-    return fmt::format("stroke=\"{}\" stroke-width=\"2\" stroke-dasharray=\"{}\"", kColours[index % kColours.size()],
+    return fmt::format(R"(stroke="{}" stroke-width="2" stroke-dasharray="{}")", kColours[index % kColours.size()],
                        kDashes[index % kDashes.size()]);
   }
 
@@ -149,7 +149,7 @@ std::string render_svg(const std::string& heading, const std::vector<Plot>& plot
       "font-family=\"sans-serif\" font-size=\"11\" fill=\"#222\">\n"
       "<rect width=\"{0:g}\" height=\"{1:g}\" rx=\"8\" fill=\"#fdfdfd\"/>\n",
       width, height);
-  out += text_at(16, 27, "font-size=\"15\" font-weight=\"bold\"", heading);
+  out += text_at(16, 27, R"(font-size="15" font-weight="bold")", heading);
   for (size_t i = 0; i < plots.size(); ++i) {
     out += fmt::format("<g transform=\"translate({:g} {:g})\">\n{}</g>\n", kPlotWidth * static_cast<double>(i),
                        kHeading, Panel(plots[i]).draw());
