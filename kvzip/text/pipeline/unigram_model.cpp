@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "kvzip/text/pipeline/models.h"
+#include "kvzip/text/pipeline/score_as_read.h"
 #include "kvzip/text/unigram.h"
 
 namespace kvzip {
@@ -23,7 +24,7 @@ Pieces read_pieces(const Component& component) {
       throw Error(ErrorCode::input, fmt::format("{}[{}]: expected a token and its score, found {}",
                                                 component.place("vocab"), pieces.size(), entry.type_name()));
     }
-    pieces.emplace_back(entry[0].get<std::string>(), entry[1].get<double>());
+    pieces.emplace_back(entry[0].get<std::string>(), score_as_read(entry[1].get<double>()));
   }
   return pieces;
 }
