@@ -197,8 +197,11 @@ TEST_F(TokenizeKinds, WrongUse) {
   };
   expect({text_, "--kind", "letters"}, 2, "letters");
   expect({text_, "--kind", "bpe", "--ids"}, 2, "--ids");
-  expect({text_, "--tokenizer", text_}, 2, "expected a .json, .model or .gguf file");
+  expect({text_, "--tokenizer", text_}, 2, "expected a .json, .model, .tiktoken or .gguf file");
   expect({text_, "--tokenizer", folder_.file("none.json")}, 1, "none.json");
+  expect({text_, "--tokenizer", folder_.file("cl100k_base.tiktoken")}, 1, "cl100k_base.tiktoken: No such file");
+  expect({text_, "--tokenizer", folder_.file("none.tiktoken")}, 1, "cl100k_base");
+  expect({text_, "--tokenizer", folder_.file("none.json"), "--encoding", "qwen"}, 2, "--encoding: only for .tiktoken");
   expect({write("blank.txt", " \n"), "--kind", "word"}, 1, "blank.txt: expected some text");
   expect({write("bad.txt", "a\xFF"), "--kind", "bpe"}, 1, "bad.txt: expected UTF-8 text");
   ASSERT_EQ(run(train({"-q"})).exit_code, 0);

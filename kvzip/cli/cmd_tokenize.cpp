@@ -26,6 +26,7 @@ struct TokenizeFlags {
   bool has_text = false;
   bool ids_only = false;
   std::string tokenizer;  ///< a file; empty: the model's
+  std::string encoding;   ///< of a .tiktoken file; empty: by its name
   bool has_model = false;
   std::vector<std::string> kinds;  ///< empty: just the tokens
   EngineFlags engine;
@@ -73,7 +74,7 @@ std::string source(const TokenizeFlags& flags) {
 }
 
 std::unique_ptr<Tokenizer> tokenizer_of(const TokenizeFlags& flags) {
-  if (!flags.tokenizer.empty()) return read_tokenizer(flags.tokenizer);
+  if (!flags.tokenizer.empty()) return read_tokenizer(flags.tokenizer, flags.encoding);
   return load_tokenizer(find_model(flags.engine.model));
 }
 
@@ -159,9 +160,15 @@ std::function<void()> add_tokenize(CLI::App& command) {
       ->excludes(ids);
   add_model_option(command, flags->engine);
   auto* model = command.get_option("--model");
+  auto* tokenizer =
+      command
+          .add_option("--tokenizer", flags->tokenizer,
+                      "A tokenizer.json, SentencePiece .model, .tiktoken or .gguf file instead of a model")
+          ->excludes(model);
   command
-      .add_option("--tokenizer", flags->tokenizer, "A tokenizer.json, SentencePiece .model or .gguf instead of a model")
-      ->excludes(model);
+      .add_option("--encoding", flags->encoding,
+                  "What a .tiktoken file is: cl100k_base, o200k_base, llama3, qwen, ... (default: its name)")
+      ->needs(tokenizer);
   add_output_options(command, flags->output);
   command.footer(
       "One line per token: its number and its text. No special tokens are added; those that the text spells out count "

@@ -127,9 +127,7 @@ const std::vector<std::string>& splitting_kinds() {
 std::string kind_of(const Tokenizer& tokenizer) {
   const std::string description = tokenizer.description();
   for (const char* kind : {"bpe", "wordpiece", "unigram"}) {
-    std::string lower = description;
-    std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
-    if (lower.find(kind) != std::string::npos) return kind;
+    if (description.find(kind) != std::string::npos) return kind;
   }
   return "";
 }
