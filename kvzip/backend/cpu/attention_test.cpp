@@ -123,7 +123,7 @@ Problem random_problem(std::mt19937& random, size_t tokens) {
   problem.tokens = tokens;
   problem.group = pick_of<size_t>(random, {1, 2, 3, 4, 5, 7, 8});
   problem.kv_heads = pick(random, 1, 3);
-  problem.head_dim = pick_of<size_t>(random, {16, 32, 64, 80, 96, 128, 256, 40, 7, 72});
+  problem.head_dim = pick_of<size_t>(random, {16, 32, 64, 80, 96, 128, 256, 40, 7, 72, 160, 208});
   randomise_queries(random, problem, pick(random, 0, 1) * 24);
   const size_t most = tokens > 100 || problem.head_dim > 100 ? 300 : 700;
   problem.first_position = pick(random, 0, most);
@@ -143,7 +143,7 @@ Problem scored_problem(std::mt19937& random, size_t tokens, size_t document) {
   problem.tokens = tokens;
   problem.group = pick(random, 1, 5);
   problem.kv_heads = pick(random, 1, 3);
-  problem.head_dim = pick_of<size_t>(random, {32, 64, 128, 40});
+  problem.head_dim = pick_of<size_t>(random, {32, 64, 128, 40, 160, 208});
   randomise_queries(random, problem);
   problem.first_position = document;
   problem.scored = true;
@@ -327,7 +327,7 @@ TEST_F(AttentionTest, OrderOfUnmaskedRowsDoesNotMatter) {
 TEST_F(AttentionTest, QuantisedContextsBeforeATailMatchReference) {
   std::mt19937 random(16);
   for (const DType dtype : {DType::q8_0, DType::q4_0}) {
-    for (const size_t head_dim : {16, 32, 64, 80, 96, 128, 256, 40, 7}) {
+    for (const size_t head_dim : {16, 32, 64, 80, 96, 128, 160, 208, 256, 40, 7}) {
       for (const size_t tokens : {1, 3, 37}) {
         set_thread_count(tokens == 3 ? 3 : 1);
         Problem problem;

@@ -23,13 +23,17 @@ inline constexpr float kNoMaximum = -1e30F;
 
 constexpr size_t round_up(size_t value, size_t multiple) { return (value + multiple - 1) / multiple * multiple; }
 
-/// Values between rows of packed queries and of sums of values, and rows of a packed panel of keys.
-constexpr size_t padded_dim(size_t head_dim) { return round_up(head_dim, 32); }
-
 /// Values of head_dim in one panel of packed values: at most 64, equal panels as far as vectors of 16 allow.
 constexpr size_t value_panel(size_t head_dim) {
   const size_t panels = (head_dim + kPanelKeys - 1) / kPanelKeys;
   return round_up((head_dim + panels - 1) / panels, 16);
+}
+
+/// Values between rows of packed queries and of sums of values, and rows of a packed panel of keys: room for whole panels
+/// of values. The same for all head_dims that fill as many blocks of 32.
+constexpr size_t padded_dim(size_t head_dim) {
+  const size_t dim = round_up(head_dim, 32);
+  return round_up((dim + kPanelKeys - 1) / kPanelKeys * value_panel(dim), 32);
 }
 
 /// Rows of keys or of values as the cache holds them: `[count, head_dim]`, padded_row_bytes() apart.

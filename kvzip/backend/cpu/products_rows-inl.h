@@ -129,7 +129,7 @@ class BlockRows {
 
   explicit BlockRows(const RowBlock& rows)
       : first_(static_cast<const uint8_t*>(rows.data)),
-        columns_(padded_dim(rows.head_dim)),
+        columns_(round_up(rows.head_dim, kBlockValues)),
         bytes_(columns_ / kBlockValues * Block::kBytes) {}
   size_t columns() const { return columns_; }
   HWY_INLINE Group group(size_t row, size_t column) const {
