@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "kvzip/text/unicode/utf8_append.h"
+
 namespace kvzip {
 
 class Random {
@@ -40,25 +42,6 @@ class Random {
       append_utf8(point, out);
     }
     return out;
-  }
-
-  static void append_utf8(uint32_t point, std::string& out) {
-    const auto tail = [&](uint32_t shift) { out += static_cast<char>(0x80 | ((point >> shift) & 0x3F)); };
-    if (point < 0x80) {
-      out += static_cast<char>(point);
-    } else if (point < 0x800) {
-      out += static_cast<char>(0xC0 | (point >> 6));
-      tail(0);
-    } else if (point < 0x10000) {
-      out += static_cast<char>(0xE0 | (point >> 12));
-      tail(6);
-      tail(0);
-    } else {
-      out += static_cast<char>(0xF0 | (point >> 18));
-      tail(12);
-      tail(6);
-      tail(0);
-    }
   }
 
  private:

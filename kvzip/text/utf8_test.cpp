@@ -5,7 +5,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "kvzip/text/test_text.h"
+#include "kvzip/text/unicode/utf8_append.h"
 
 namespace kvzip {
 namespace {
@@ -18,7 +18,7 @@ struct AllCharacters {
     for (uint32_t point = 0; point < 0x110000; ++point) {
       if (point >= 0xD800 && point < 0xE000) continue;
       std::string text;
-      Random::append_utf8(point, text);
+      append_utf8(point, text);
       whole.insert(text);
       for (size_t length = 1; length < text.size(); ++length) starts.insert(text.substr(0, length));
     }

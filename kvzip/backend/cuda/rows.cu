@@ -134,6 +134,18 @@ void convert_plain(const ConstView& in, const View& out, cudaStream_t stream) {
   check_launch("converting values");
 }
 
+/// The first `bytes` of the rows of `from` that `index` names.
+void copy_rows(const ConstView& from, const uint32_t* index, const View& to, size_t bytes, cudaStream_t stream) {
+  if (to.rows * bytes == 0) return;
+  const bool wide = bytes % 16 == 0 && is_aligned(from.data, from.stride, 16) && is_aligned(to.data, to.stride, 16);
+  if (wide) {
+    launch_copy<uint4>(from, index, to, bytes, stream);
+  } else {
+    launch_copy<uint8_t>(from, index, to, bytes, stream);
+  }
+  check_launch("gathering rows");
+}
+
 }  // namespace
 
 void convert(const ConstView& in, const View& out, cudaStream_t stream) {
@@ -181,17 +193,6 @@ void store_kv(const ConstView& k, const ConstView& v, std::span<const KvRows> he
     });
   });
   check_launch("storing keys and values");
-}
-
-void copy_rows(const ConstView& from, const uint32_t* index, const View& to, size_t bytes, cudaStream_t stream) {
-  if (to.rows * bytes == 0) return;
-  const bool wide = bytes % 16 == 0 && is_aligned(from.data, from.stride, 16) && is_aligned(to.data, to.stride, 16);
-  if (wide) {
-    launch_copy<uint4>(from, index, to, bytes, stream);
-  } else {
-    launch_copy<uint8_t>(from, index, to, bytes, stream);
-  }
-  check_launch("gathering rows");
 }
 
 void gather_rows(const ConstView& from, const uint32_t* index, const View& to, cudaStream_t stream) {

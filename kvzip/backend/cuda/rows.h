@@ -12,8 +12,6 @@ namespace kvzip::cuda {
 void convert(const ConstView& in, const View& out, cudaStream_t stream);
 void store_kv(const ConstView& k, const ConstView& v, std::span<const KvRows> heads, DType dtype, size_t at,
               cudaStream_t stream);
-/// The first `bytes` of rows of `from` that `index` (device memory, one number for each row of `to`) names.
-void copy_rows(const ConstView& from, const uint32_t* index, const View& to, size_t bytes, cudaStream_t stream);
 /// `index` is device memory, one number for each row of `to`. Rows are copied, or quantised to q8_0 or q4_0.
 void gather_rows(const ConstView& from, const uint32_t* index, const View& to, cudaStream_t stream);
 
