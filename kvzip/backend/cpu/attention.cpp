@@ -5,9 +5,9 @@
 #include <atomic>
 #include <memory>
 #include <new>
-#include <string>
 #include <vector>
 
+#include "kvzip/backend/attend_check.h"
 #include "kvzip/backend/cpu/attention_item.h"
 #include "kvzip/base/check.h"
 #include "kvzip/base/parallel.h"
@@ -29,39 +29,6 @@ constexpr size_t kKeptBytes = size_t{4} << 20;
 constexpr size_t kItemsPerThread = 6;
 /// Rows below which an item is not worth packing keys for.
 constexpr size_t kLeastRows = 96;
-
-/// What the kernels read.
-constexpr DType kRowTypes[] = {DType::f32, DType::f16, DType::bf16, DType::q8_0, DType::q4_0};
-
-void check_row_type(DType dtype) {
-  if (std::find(std::begin(kRowTypes), std::end(kRowTypes), dtype) != std::end(kRowTypes)) return;
-  std::string known;
-  for (const DType type : kRowTypes) known += (known.empty() ? "" : ", ") + std::string(dtype_name(type));
-  throw Error(ErrorCode::unsupported, "attention on the CPU: keys and values must be one of " + known + ", not " +
-                                          std::string(dtype_name(dtype)));
-}
-
-void check_args(const AttendArgs& args) {
-  check(args.q.dtype == DType::f32 && args.out.dtype == DType::f32, "attend: q and out must be f32");
-  check(args.head_dim > 0 && args.kv_heads > 0 && args.q.cols > 0 && args.q.cols % args.head_dim == 0 &&
-            args.q.cols / args.head_dim % args.kv_heads == 0,
-        "attend: q's columns are not whole groups of heads");
-  check(args.out.rows == args.q.rows && args.out.cols == args.q.cols, "attend: out is not of q's shape");
-  for (const Segment& segment : args.segments) {
-    check(segment.heads.size() == args.kv_heads, "attend: a segment has another number of heads");
-    check_row_type(segment.dtype);
-  }
-  if (args.score == nullptr) return;
-  const ScoreRequest& score = *args.score;
-  check(args.segments.size() == 2 && args.window == 0, "attend: scores need two segments and no window");
-  check(score.system_len <= score.chunk_begin, "attend: the scored chunk overlaps the system prompt");
-  check(score.log_score.dtype == DType::f32 && score.log_score.rows == args.kv_heads &&
-            score.log_score.cols == score.chunk_len,
-        "attend: log_score is not f32 [kv_heads, chunk_len]");
-  for (const KvRows& rows : args.segments[0].heads) {
-    check(score.chunk_begin + score.chunk_len <= rows.len, "attend: the scored chunk exceeds segment 0");
-  }
-}
 
 const ProductKernels& choose_kernels(const AttendArgs& args, Precision precision) {
   const ProductKernels& panels = panel_products(precision);
@@ -158,7 +125,8 @@ class Attention {
 namespace kvzip {
 
 void attend_cpu(const AttendArgs& args, Precision precision) {
-  attention::check_args(args);
+  check_attend(args, "the CPU");
+  check(args.q.dtype == DType::f32 && args.out.dtype == DType::f32, "attend: q and out must be f32");
   if (args.q.rows == 0) return;
   attention::Attention(args, attention::choose_kernels(args, precision)).run();
 }

@@ -29,8 +29,8 @@ constexpr size_t value_panel(size_t head_dim) {
   return round_up((head_dim + panels - 1) / panels, 16);
 }
 
-/// Values between rows of packed queries and of sums of values, and rows of a packed panel of keys: room for whole panels
-/// of values. The same for all head_dims that fill as many blocks of 32.
+/// Values between rows of packed queries and of sums of values, and rows of a packed panel of keys: room for whole
+/// panels of values. The same for all head_dims that fill as many blocks of 32.
 constexpr size_t padded_dim(size_t head_dim) {
   const size_t dim = round_up(head_dim, 32);
   return round_up((dim + kPanelKeys - 1) / kPanelKeys * value_panel(dim), 32);

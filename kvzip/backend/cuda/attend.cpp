@@ -1,9 +1,9 @@
 #include "kvzip/backend/cuda/attend.h"
 
 #include <algorithm>
-#include <string>
 #include <vector>
 
+#include "kvzip/backend/attend_check.h"
 #include "kvzip/backend/cuda/attend_decode.h"
 #include "kvzip/backend/cuda/attend_plain.h"
 #include "kvzip/backend/cuda/merge_parts.h"
@@ -13,37 +13,6 @@
 
 namespace kvzip::cuda {
 namespace {
-
-constexpr DType kRowTypes[] = {DType::f32, DType::f16, DType::bf16, DType::q8_0, DType::q4_0};
-
-void check_score(const AttendArgs& args) {
-  const ScoreRequest& score = *args.score;
-  check(args.segments.size() == 2 && args.window == 0, "attend: scores need two segments and no window");
-  check(score.system_len <= score.chunk_begin, "attend: the scored chunk overlaps the system prompt");
-  check(score.log_score.dtype == DType::f32 && score.log_score.rows == args.kv_heads &&
-            score.log_score.cols == score.chunk_len,
-        "attend: log_score is not f32 [kv_heads, chunk_len]");
-  for (const KvRows& rows : args.segments[0].heads) {
-    check(score.chunk_begin + score.chunk_len <= rows.len, "attend: the scored chunk exceeds segment 0");
-  }
-}
-
-void check_args(const AttendArgs& args) {
-  check(args.q.dtype == args.out.dtype && (args.q.dtype == DType::f32 || args.q.dtype == DType::bf16),
-        "attend: q and out are f32 or bf16, both the same");
-  check(args.head_dim > 0 && args.kv_heads > 0 && args.q.cols > 0 && args.q.cols % args.head_dim == 0 &&
-            args.q.cols / args.head_dim % args.kv_heads == 0,
-        "attend: q's columns are not whole groups of heads");
-  check(args.out.rows == args.q.rows && args.out.cols == args.q.cols, "attend: out is not of q's shape");
-  for (const Segment& segment : args.segments) {
-    check(segment.heads.size() == args.kv_heads, "attend: a segment has another number of heads");
-    if (std::find(std::begin(kRowTypes), std::end(kRowTypes), segment.dtype) == std::end(kRowTypes)) {
-      throw Error(ErrorCode::unsupported, "device cuda: keys and values must be f32, f16, bf16, q8_0 or q4_0, not " +
-                                              std::string(dtype_name(segment.dtype)));
-    }
-  }
-  if (args.score != nullptr) check_score(args);
-}
 
 /// Queries from which on a dense kernel's tiles are filled well enough.
 constexpr size_t kManyQueries = 64;
@@ -72,7 +41,9 @@ Mask mask_of(const AttendArgs& args, const Segment& segment) {
 // f32 activations are exact mode's, and stay out of the matrix units. Where scores are asked for, they are a pass of
 // their own beside attention that uses every key.
 void Attention::run(const AttendArgs& args) {
-  check_args(args);
+  check_attend(args, "the GPU");
+  check(args.q.dtype == args.out.dtype && (args.q.dtype == DType::f32 || args.q.dtype == DType::bf16),
+        "attend: q and out are f32 or bf16, both the same");
   if (args.q.rows == 0) return;
   if (args.q.dtype == DType::f32) return run_plain(args);
   if (args.score != nullptr) {
