@@ -48,7 +48,7 @@ QuantRows random_quant_rows(std::mt19937& random, DType dtype, size_t rows, size
       const float wanted = scales(random) * (dtype == DType::q8_0 ? 1.0F : 16.0F) * (random() % 2 == 0 ? 1.0F : -1.0F);
       attention_test::append_value(result.bytes, DType::f16, wanted);
       const std::vector<std::byte> stored(result.bytes.end() - 2, result.bytes.end());
-      const double scale = attention_test::decode(stored, DType::f16)[0];
+      const double scale = attention_test::decode(stored, DType::f16, 1)[0];
       int codes[32];
       std::vector<std::byte> bytes(dtype == DType::q8_0 ? 32 : 16);
       for (size_t i = 0; i < bytes.size(); ++i) {
@@ -94,7 +94,7 @@ BothSegments random_both(std::mt19937& random, const Case& c, DType dtype, bool 
         bytes = std::move(rows.bytes);
         values = std::move(rows.values);
       } else {
-        values = bytes = attention_test::random_rows(random, dtype, len * c.head_dim);
+        values = bytes = attention_test::random_rows(random, dtype, len, c.head_dim);
       }
       both.memory.emplace_back(bytes);
     }
@@ -124,7 +124,7 @@ class Trial {
       attention_test::randomise_queries(random_, problem);
       std::vector<std::byte> bytes;
       for (const float value : problem.q) attention_test::append_value(bytes, c.q, value);
-      const std::vector<double> rounded = attention_test::decode(bytes, c.q);
+      const std::vector<double> rounded = attention_test::decode(bytes, c.q, problem.q.size());
       problem.q.assign(rounded.begin(), rounded.end());
       q_bytes_.insert(q_bytes_.end(), bytes.begin(), bytes.end());
       problem.segments = {shared_.host, tail.host};

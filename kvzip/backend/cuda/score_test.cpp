@@ -54,7 +54,7 @@ Problem make_problem(const Case& c, uint32_t seed) {
   problem.scale *= 2;
   std::vector<std::byte> bytes;
   for (const float value : problem.q) attention_test::append_value(bytes, c.q, value);
-  const std::vector<double> rounded = attention_test::decode(bytes, c.q);
+  const std::vector<double> rounded = attention_test::decode(bytes, c.q, problem.q.size());
   problem.q.assign(rounded.begin(), rounded.end());
   const std::vector<size_t> document(c.kv_heads, c.document);
   const std::vector<size_t> repetition(c.kv_heads, c.before + c.tokens);
