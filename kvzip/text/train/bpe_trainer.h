@@ -18,7 +18,7 @@ struct TrainedBpe {
 
 /// Merges the most frequent pair of neighbours until the vocabulary is full or every pair is rarer than
 /// `min_frequency`; of equally frequent pairs the one whose ids are lower goes first. Time is near-linear in the
-/// characters of the distinct words, and so is memory (at most 16 bytes a character), however long a word is. The
+/// characters of the distinct words, and so is memory (up to some 40 bytes a character), however long a word is. The
 /// vocabulary is larger than asked for where the alphabet is. Progress counts tokens, in the stage "merging".
 TrainedBpe train_bpe(const WordCounts& words, const BpeTrainingOptions& options, const ProgressFn& progress);
 
