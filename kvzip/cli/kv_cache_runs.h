@@ -9,7 +9,7 @@
 namespace kvzip::cli {
 
 struct KvCachePlan {
-  size_t tokens = 128;         ///< to generate
+  size_t tokens = 96;          ///< to generate
   size_t prompt_tokens = 512;  ///< of the text that all questions share
   size_t questions = 4;
 };
