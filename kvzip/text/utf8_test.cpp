@@ -5,6 +5,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "kvzip/text/test_text.h"
 #include "kvzip/text/unicode/utf8_append.h"
 
 namespace kvzip {

@@ -47,8 +47,7 @@ QuantRows random_quant_rows(std::mt19937& random, DType dtype, size_t rows, size
     for (size_t block = 0; block < blocks; ++block) {
       const float wanted = scales(random) * (dtype == DType::q8_0 ? 1.0F : 16.0F) * (random() % 2 == 0 ? 1.0F : -1.0F);
       attention_test::append_value(result.bytes, DType::f16, wanted);
-      const std::vector<std::byte> stored(result.bytes.end() - 2, result.bytes.end());
-      const double scale = attention_test::decode(stored, DType::f16, 1)[0];
+      const double scale = attention_test::decode_value(&result.bytes[result.bytes.size() - 2], DType::f16);
       int codes[32];
       std::vector<std::byte> bytes(dtype == DType::q8_0 ? 32 : 16);
       for (size_t i = 0; i < bytes.size(); ++i) {
