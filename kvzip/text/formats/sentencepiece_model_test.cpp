@@ -5,6 +5,7 @@
 
 #include "kvzip/base/error.h"
 #include "kvzip/text/formats/protobuf_builder.h"
+#include "kvzip/text/incremental_decoder.h"
 #include "tests/mutate.h"
 
 namespace kvzip {
@@ -65,13 +66,24 @@ TEST(SentencePieceModel, ControlTokensAreFoundUnlessAskedNotTo) {
   EXPECT_EQ(parse(model(kBpe, true))->encode("ab<s>ab"), (Ids{7, 1, 7}));
 }
 
+/// The text of each token as an answer shows it, with a bar behind it.
+std::string streamed(const Tokenizer& tokenizer, const Ids& ids) {
+  IncrementalDecoder decoder(tokenizer);
+  std::string text;
+  for (const TokenId id : ids) text += decoder.push(id) + "|";
+  return text + decoder.flush();
+}
+
 TEST(SentencePieceModel, Decodes) {
   const auto plain = parse(model(kBpe));
   EXPECT_EQ(plain->decode(Ids{3, 7, 1, 2, 0, 3}), "  ab#x \u2047  ");
+  EXPECT_EQ(streamed(*plain, {3, 7, 1, 2, 0, 3}), " | ab||#x| \u2047 | |");
   const auto prefixed = parse(model(kBpe, true));
   EXPECT_EQ(prefixed->decode(Ids{3, 7, 1, 7}), " ab ab");
+  EXPECT_EQ(streamed(*prefixed, {3, 7, 1, 7}), "| ab|| ab|");
   const auto trimmed = parse(model(kBpe, true, true));
   EXPECT_EQ(trimmed->decode(Ids{1, 3, 7, 7}), "ab ab");
+  EXPECT_EQ(streamed(*trimmed, {1, 3, 7, 7}), "||ab| ab|");
   EXPECT_EQ(plain->piece(7), " ab");
   EXPECT_EQ(plain->spelling(7), "\u2581ab");
   EXPECT_THROW(plain->decode(Ids{8}), Error);

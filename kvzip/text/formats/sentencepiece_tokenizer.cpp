@@ -172,24 +172,49 @@ void SentencePieceTokenizer::finish(std::vector<TokenId>& ids) const {
   ids.erase(rest.begin(), rest.end());
 }
 
-std::string SentencePieceTokenizer::decode(std::span<const TokenId> ids) const {
-  const bool trims = spec_.normalization.remove_extra_whitespaces;
-  bool at_start = trims || spec_.normalization.add_dummy_prefix;
-  std::string text;
-  for (const TokenId id : ids) {
-    std::string_view bytes = piece(id);
-    const TokenKind what = kind(id);
-    if (what == TokenKind::control) continue;
-    const bool spells_space =
-        what != TokenKind::byte && what != TokenKind::unknown && spelling(id).starts_with(kSpelledSpace);
-    at_start = at_start && text.empty();
-    if (at_start && spells_space) {
-      bytes.remove_prefix(1);
-      at_start = trims;
-    }
-    text += bytes;
+/// decode(), one token after the other. A denormalizer looks at neighbours, so with one the text comes out at the end.
+class SentencePieceTokenizer::Stream final : public TokenStream {
+ public:
+  explicit Stream(const SentencePieceTokenizer& tokenizer)
+      : tokenizer_(tokenizer), trims_(tokenizer.spec_.normalization.remove_extra_whitespaces) {
+    at_start_ = trims_ || tokenizer.spec_.normalization.add_dummy_prefix;
   }
-  return denormalizer_ ? denormalizer_->normalize(text) : text;
+
+  void push(TokenId id, std::string& text) override {
+    std::string_view bytes = tokenizer_.piece(id);
+    const TokenKind what = tokenizer_.kind(id);
+    if (what == TokenKind::control) return;
+    const bool spells_space =
+        what != TokenKind::byte && what != TokenKind::unknown && tokenizer_.spelling(id).starts_with(kSpelledSpace);
+    at_start_ = at_start_ && empty_;
+    if (at_start_ && spells_space) {
+      bytes.remove_prefix(1);
+      at_start_ = trims_;
+    }
+    empty_ = empty_ && bytes.empty();
+    (tokenizer_.denormalizer_ ? held_ : text) += bytes;
+  }
+
+  void finish(std::string& text) override {
+    if (tokenizer_.denormalizer_) text += tokenizer_.denormalizer_->normalize(held_);
+  }
+
+ private:
+  const SentencePieceTokenizer& tokenizer_;
+  bool trims_;
+  bool at_start_ = false;  ///< where a piece loses its space
+  bool empty_ = true;      ///< no text so far
+  std::string held_;
+};
+
+std::unique_ptr<TokenStream> SentencePieceTokenizer::stream() const { return std::make_unique<Stream>(*this); }
+
+std::string SentencePieceTokenizer::decode(std::span<const TokenId> ids) const {
+  Stream stream(*this);
+  std::string text;
+  for (const TokenId id : ids) stream.push(id, text);
+  stream.finish(text);
+  return text;
 }
 
 }  // namespace kvzip

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,9 +24,12 @@ class SentencePieceTokenizer final : public VocabularyTokenizer {
   SentencePieceTokenizer(SentencePieceSpec spec, const SentencePieceOptions& options);
 
   std::string decode(std::span<const TokenId> ids) const override;
+  std::unique_ptr<TokenStream> stream() const override;
   std::string description() const override;
 
  private:
+  class Stream;
+
   void encode_plain(std::string_view text, bool space_before, EncodeWork& work) const override;
   size_t find_cut(std::string_view text, size_t from) const override;
   void finish(std::vector<TokenId>& ids) const override;
