@@ -181,6 +181,37 @@ void copy_changed(const std::string& name, const fs::path& folder, const std::fu
   std::ofstream(folder / "config.json") << config;
 }
 
+// Mistral with a window in all layers: nothing is scored, and what is kept doesn't depend on level and ratio.
+TEST(Mistral, AModelOfWindowsAloneIsReadScoredCompressedAndAsked) {
+  const TempFolder folder;
+  copy_changed("mistral", folder.path(), [](json& config) { config["sliding_window"] = 24; });
+  const auto backend = exact_backend();
+  const Model model = Model::load(folder.path(), *backend);
+  const PrefillOptions options{.kv_type = DType::f32, .progress = {}};
+  const auto read = [&] { return prefill_ids(model, some_tokens(5, 3), some_tokens(90, 17), options); };
+  const AnswerOptions answer_options{.sampling = {}, .max_tokens = 9, .on_text = {}};
+
+  const Reading whole = read();
+  Conversation uncompressed(model, past_of(whole.tail), whole.tail.end_position(), DType::f32);
+  const Answer expected = uncompressed.continue_ids(some_tokens(7, 5), answer_options);
+  ASSERT_FALSE(expected.ids.empty());
+  const std::vector<RepeatInput> inputs = {{.begin = 0, .len = 90, .ids = some_tokens(90, 17)}};
+  for (const Level level : {Level::pair, Level::pair_uniform, Level::head}) {
+    for (const double ratio : {1.0, 0.3}) {
+      Reading reading = read();
+      const size_t read_bytes = reading.tail.bytes();
+      Scores scores = score(model, reading, inputs, {.progress = {}});
+      EXPECT_EQ(scores.layers, 0U);
+      const Keep keep = select(scores, level, ratio).keep;
+      const Context context = compress(model, std::move(reading), std::move(scores), keep);
+      EXPECT_LT(context.bytes() * 3, read_bytes);
+      const ContextCut cut(context, context.held());
+      Conversation talk(model, past_of(cut), context.read_tokens(), DType::f32);
+      EXPECT_EQ(talk.continue_ids(some_tokens(7, 5), answer_options).ids, expected.ids);
+    }
+  }
+}
+
 struct BadConfig {
   const char* model;
   const char* key;

@@ -7,6 +7,7 @@
 
 #include "kvzip/base/error.h"
 #include "kvzip/model/forward.h"
+#include "kvzip/text/formats/protobuf_builder.h"
 #include "tests/hf_builder.h"
 #include "tests/test_paths.h"
 
@@ -77,6 +78,22 @@ TEST_F(HfModelTest, WeightsStayWhereTheyAreWhateverTheirType) {
     ASSERT_EQ(found.size(), expected.size());
     for (size_t i = 0; i < found.size(); ++i) EXPECT_NEAR(found[i], expected[i], 1e-4) << family;
   }
+}
+
+TEST_F(HfModelTest, HalfPrecisionOfEitherKindIsTheSameModel) {
+  HfBuilder tiny = HfBuilder::tiny("qwen2");
+  tiny.round_to_bf16();
+  HfBuilder halves = tiny;
+  halves.to_f16();
+  tiny.to_bf16();
+  tiny.write(folder_.path());
+  const std::vector<float> expected = logits();
+  halves.write(folder_.path());
+  const Model model = load();
+  EXPECT_EQ(model.weights().layers[0].down.dtype, DType::f16);
+  const std::vector<float> found = logits(model);
+  ASSERT_EQ(found.size(), expected.size());
+  for (size_t i = 0; i < found.size(); ++i) EXPECT_NEAR(found[i], expected[i], 1e-4);
 }
 
 TEST_F(HfModelTest, DataAtOddPlacesAreCopied) {
@@ -215,6 +232,30 @@ TEST_F(HfModelTest, ATokenizerSmallerThanTheVocabulary) {
   EXPECT_EQ(load_tokenizer(folder_.file("tokenizer.json"))->encode("two one"), (std::vector<TokenId>{2, 1}));
   write_bytes(folder_.file("tokenizer.json"), "{");
   expect_error("tokenizer.json");
+}
+
+TEST_F(HfModelTest, SentencePieceWhereThereIsNoTokenizerJson) {
+  HfBuilder::tiny("qwen2").write(folder_.path());
+  const auto piece = [](const std::string& spelling, float score, uint64_t type) {
+    return ProtobufBuilder().bytes(1, spelling).float32(2, score).varint(3, type).str();
+  };
+  const std::string pieces = ProtobufBuilder()
+                                 .bytes(1, piece("<unk>", 0, 2))
+                                 .bytes(1, piece("<s>", 0, 3))
+                                 .bytes(1, piece("\u2581one", -1, 1))
+                                 .bytes(1, piece("\u2581two", -2, 1))
+                                 .str();
+  write_bytes(folder_.file("tokenizer.model"), pieces);
+  write_bytes(folder_.file("tokenizer_config.json"), R"({"bos_token":"<s>"})");
+  const Model model = load();
+  EXPECT_EQ(model.tokenizer().description(), "sentencepiece unigram");
+  EXPECT_EQ(model.tokenizer().encode("two one"), (std::vector<TokenId>{3, 2}));
+  EXPECT_EQ(model.opening_token(), 1);
+  write_bytes(folder_.file("tokenizer.json"), kWords);
+  EXPECT_EQ(load().tokenizer().encode("two one"), (std::vector<TokenId>{2, 1}));
+  fs::remove(folder_.file("tokenizer.json"));
+  write_bytes(folder_.file("tokenizer.model"), pieces.substr(0, pieces.size() - 1));
+  expect_error("tokenizer.model: ");
 }
 
 TEST_F(HfModelTest, RolesOfSpecialTokens) {

@@ -65,6 +65,7 @@ Scores score(const Model& model, const Reading& reading, const std::vector<Repea
   for (const RepeatInput& input : inputs) total += input.ids.size();
 
   Scores scores(shape.global_layers().size(), shape.kv_heads, reading.document.size());
+  if (scores.layers == 0) return scores;  // nothing to choose from: every layer keeps its window
   Forward forward(model);
   size_t done = 0;
   for (const RepeatInput& input : inputs) {
