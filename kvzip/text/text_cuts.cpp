@@ -28,6 +28,8 @@ bool is_letter(char byte) {
   return lower >= 'a' && lower <= 'z';
 }
 
+bool ends_before_space(std::string_view text, size_t at) { return text[at] == ' ' && is_letter(text[at - 1]); }
+
 bool ends_line(std::string_view text, size_t at) {
   if (at < 2 || text[at - 1] != '\n') return false;
   if (may_be_space(text.substr(at)) || text[at] == '/') return false;  // some patterns join slashes to line feeds
@@ -38,21 +40,21 @@ bool ends_line(std::string_view text, size_t at) {
 
 size_t find_word_cut(std::string_view text, size_t from) {
   for (size_t at = std::max<size_t>(from, 1); at < text.size(); ++at) {
-    if ((text[at] == ' ' && is_letter(text[at - 1])) || ends_line(text, at)) return at;
+    if (ends_before_space(text, at) || ends_line(text, at)) return at;
   }
   return text.size();
 }
 
-std::vector<std::string_view> cut_at_words(std::string_view text, size_t part_bytes) {
-  std::vector<std::string_view> parts;
-  while (text.size() > part_bytes) {
-    const size_t cut = find_word_cut(text, std::max<size_t>(part_bytes, 1));
-    if (cut == text.size()) break;
-    parts.push_back(text.substr(0, cut));
-    text.remove_prefix(cut);
+size_t find_space_cut(std::string_view text, size_t from) {
+  for (size_t at = std::max<size_t>(from, 1); at < text.size(); ++at) {
+    if (ends_before_space(text, at)) return at;
   }
-  parts.push_back(text);
-  return parts;
+  return text.size();
+}
+
+size_t find_cut(std::string_view text, size_t from, TextCuts cuts) {
+  if (cuts == TextCuts::none) return text.size();
+  return cuts == TextCuts::at_words ? find_word_cut(text, from) : find_space_cut(text, from);
 }
 
 size_t encode_part_bytes(size_t text_bytes) {

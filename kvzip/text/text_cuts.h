@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <exception>
 #include <string_view>
 #include <vector>
@@ -19,8 +20,33 @@ namespace kvzip {
 /// ahead only from spaces. The end of the text where there is none.
 size_t find_word_cut(std::string_view text, size_t from);
 
-/// The text in parts of at least `part_bytes` bytes each, but for the last, cut so; at least one.
-std::vector<std::string_view> cut_at_words(std::string_view text, size_t part_bytes);
+/// The first of these places that is between a letter and a space.
+size_t find_space_cut(std::string_view text, size_t from);
+
+/// Where words bear a cut.
+enum class TextCuts : uint8_t {
+  none,
+  at_spaces,  ///< at every find_space_cut()
+  at_words,   ///< at every find_word_cut()
+};
+
+/// The first of them at or behind `from`; the end of the text where there is none.
+size_t find_cut(std::string_view text, size_t from, TextCuts cuts);
+
+/// The text in parts of at least `part_bytes` bytes each, but for the last; at least one. find_cut(text, from) gives
+/// the first place where it can be cut at or behind `from`, or its end.
+template <class FindCut>
+std::vector<std::string_view> cut_text(std::string_view text, size_t part_bytes, const FindCut& find_cut) {
+  std::vector<std::string_view> parts;
+  while (text.size() > part_bytes) {
+    const size_t cut = find_cut(text, std::max<size_t>(part_bytes, 1));
+    if (cut == text.size()) break;
+    parts.push_back(text.substr(0, cut));
+    text.remove_prefix(cut);
+  }
+  parts.push_back(text);
+  return parts;
+}
 
 /// How long parts should be for encode_parts(): long enough for a word cache to pay, and enough of them to keep all
 /// threads busy to the end. The whole text where there is one thread.

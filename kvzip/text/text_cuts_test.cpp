@@ -63,6 +63,32 @@ TEST(WordCuts, AreFoundInOrdinaryText) {
   }
 }
 
+TEST(WordCuts, AtSpacesOnlyAreSomeOfThem) {
+  EXPECT_EQ(find_space_cut("x.\ny ab", 0), 4U);
+  EXPECT_EQ(find_space_cut("x.\ny", 0), 4U);
+  Random random(43);
+  for (int round = 0; round < 1000; ++round) {
+    const std::string text = random_text(random, 1 + random.number(25));
+    for (size_t at = find_space_cut(text, 0); at < text.size(); at = find_space_cut(text, at + 1)) {
+      ASSERT_EQ(find_word_cut(text, at), at);
+      ASSERT_EQ(text[at], ' ');
+    }
+  }
+}
+
+TEST(WordCuts, PartsAreAsLongAsAsked) {
+  using Parts = std::vector<std::string_view>;
+  const std::string_view text = "ab cd.\nef gh";
+  const auto cut = [](std::string_view whole, size_t bytes, TextCuts cuts) {
+    return cut_text(whole, bytes, [&](std::string_view rest, size_t from) { return find_cut(rest, from, cuts); });
+  };
+  EXPECT_EQ(cut(text, 1, TextCuts::none), (Parts{text}));
+  EXPECT_EQ(cut(text, 1, TextCuts::at_spaces), (Parts{"ab", " cd.\nef", " gh"}));
+  EXPECT_EQ(cut(text, 1, TextCuts::at_words), (Parts{"ab", " cd.\n", "ef", " gh"}));
+  EXPECT_EQ(cut(text, 5, TextCuts::at_words), (Parts{"ab cd.\n", "ef gh"}));
+  EXPECT_EQ(cut("", 5, TextCuts::at_words), (Parts{""}));
+}
+
 TEST(EncodeParts, KeepTheirOrderAndTheFirstFailure) {
   const auto ids = encode_parts(100, [](size_t part, std::vector<TokenId>& out) {
     for (size_t i = 0; i < part % 3; ++i) out.push_back(static_cast<TokenId>(part));

@@ -68,6 +68,11 @@ class BpeModel final : public PipelineModel {
                 [&](std::string_view part) { work.cache.append(part, work.ids, [&] { encode_part(part, work); }); });
   }
 
+  // The last part might be a token as a whole.
+  size_t find_cut(std::string_view word, size_t from) const override {
+    return options_.whole_words ? word.size() : cuts_.find(word, from);
+  }
+
  private:
   class Symbols;
   void encode_part(std::string_view word, EncodeWork& work) const;

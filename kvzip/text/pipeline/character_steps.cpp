@@ -40,6 +40,7 @@ class CharacterStep final : public PreTokenizerStep {
   }
 
   Cuts cuts() const override {
+    if (behavior_ == SplitBehavior::removed && is_delimiter_ == is_white_space) return Cuts::ends;
     const bool local = behavior_ == SplitBehavior::isolated || behavior_ == SplitBehavior::contiguous;
     return local ? Cuts::harmless : Cuts::unknown;
   }
@@ -57,6 +58,7 @@ class BertStep final : public PreTokenizerStep {
       split_at(word, is_punctuation, [&](std::string_view part, bool) { visit(piece.part(part)); });
     });
   }
+  Cuts cuts() const override { return Cuts::ends; }
 };
 
 /// Runs of word characters and runs of what is neither that nor white space.
@@ -78,6 +80,7 @@ class WhitespaceStep final : public PreTokenizerStep {
     }
     if (run != Kind::space) visit(piece.part(text.substr(begin)));
   }
+  Cuts cuts() const override { return Cuts::ends; }
 
  private:
   enum class Kind { word, symbol, space };

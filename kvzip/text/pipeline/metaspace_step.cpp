@@ -41,6 +41,9 @@ class MetaspaceStep final : public PreTokenizerStep {
     parts.finish();
   }
 
+  // A part that starts with a space gets no mark of its own.
+  Cuts cuts() const override { return options_.split ? Cuts::ends_at_spaces : Cuts::unknown; }
+
  private:
   Piece mark_spaces(Piece piece, TextStore& store) const {
     const bool starts = piece.text.starts_with(options_.mark) || piece.text.starts_with(' ');

@@ -27,6 +27,9 @@ class PipelineModel {
   virtual void encode(std::string_view word, EncodeWork& work) const = 0;
   /// Appends the token of a byte that is not part of a character; only for models that take bytes.
   virtual void append_byte(char /*byte*/, EncodeWork& /*work*/) const {}
+  /// The first place at or behind `from`, which is at least 1, where a word can be cut into two that have the same ids;
+  /// the end where there is none.
+  virtual size_t find_cut(std::string_view word, size_t /*from*/) const { return word.size(); }
   virtual std::string_view name() const = 0;
 
   const std::vector<std::string>& tokens() const { return tokens_; }

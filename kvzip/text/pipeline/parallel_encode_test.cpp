@@ -19,10 +19,14 @@ const Json kByteLevel = {
 const Json kBytesOnly = {
     {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", false}};
 
+const Json kMetaspace = {
+    {"type", "Metaspace"}, {"replacement", "\u2581"}, {"prepend_scheme", "always"}, {"split", true}};
+
 Json split(std::string_view pattern) {
   return {{"type", "Split"}, {"pattern", {{"Regex", pattern}}}, {"behavior", "Isolated"}, {"invert", false}};
 }
 
+/// No steps: no pre-tokenizer.
 std::string tokenizer_json(const std::vector<Json>& steps) {
   Json vocabulary = Json::object();
   for (int byte = 0; byte < 256; ++byte) vocabulary[std::string(byte_spelling(static_cast<uint8_t>(byte)))] = byte;
@@ -32,12 +36,13 @@ std::string tokenizer_json(const std::vector<Json>& steps) {
     std::string token = pair;
     vocabulary[token.erase(token.find(' '), 1)] = vocabulary.size();
   }
+  for (const char* mark : {"\u2581", " "}) vocabulary[mark] = vocabulary.size();
   const Json added = {{"id", vocabulary.size()}, {"content", "<s>"},    {"single_word", false}, {"lstrip", false},
                       {"rstrip", false},         {"normalized", false}, {"special", true}};
   return Json{{"version", "1.0"},
               {"added_tokens", {added}},
               {"normalizer", nullptr},
-              {"pre_tokenizer", {{"type", "Sequence"}, {"pretokenizers", steps}}},
+              {"pre_tokenizer", steps.empty() ? Json() : Json{{"type", "Sequence"}, {"pretokenizers", steps}}},
               {"post_processor", nullptr},
               {"decoder", {{"type", "ByteLevel"}}},
               {"model", {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", merges}}}}
@@ -45,18 +50,24 @@ std::string tokenizer_json(const std::vector<Json>& steps) {
 }
 
 TEST(ParallelEncode, GivesTheIdsOfOneThread) {
-  static const std::string kParts[] = {"a",      "B",      "ll",     "'s",     "'",      " ",    "  ", "\n", "\r\n",
-                                       "\t",     "1",      "23",     ".",      "/",      "\n",   "-",  "<s", ">",
-                                       "\u00E9", "\u0301", "\u3000", "\u65E5", "\u3002", "\xFF", "a ", " a"};
+  static const std::string kParts[] = {"a",  "B",      "ll",     "'s",     "'",      " ",      "  ",   "\n", "\r\n",
+                                       "\t", "<s>",    "1",      "23",     ".",      "/",      "\n",   "-",  "<s",
+                                       ">",  "\u00E9", "\u0301", "\u3000", "\u65E5", "\u3002", "\xFF", "a ", " a"};
   Random random(51);
   std::string text;
   while (text.size() < 5'000'000) text += kParts[random.number(std::size(kParts))];
+  text.insert(text.size() / 2, std::string(300'000, 'x') + "<s><s>");  // a long word, and special tokens in a row
   const Json digits = {{"type", "Digits"}, {"individual_digits", true}};
   const std::vector<std::vector<Json>> all_steps = {{kByteLevel},
                                                     {digits, kByteLevel},
                                                     {split(kLlama3Words), kBytesOnly},
                                                     {split(kQwen2Words), kBytesOnly},
-                                                    {split(kO200kWords), kBytesOnly}};
+                                                    {split(kO200kWords), kBytesOnly},
+                                                    {kMetaspace},
+                                                    {{{"type", "WhitespaceSplit"}}, kMetaspace},
+                                                    {{{"type", "Whitespace"}}},
+                                                    {{{"type", "BertPreTokenizer"}}, kBytesOnly},
+                                                    {}};
   const size_t threads = thread_count();
   for (const auto& steps : all_steps) {
     const auto tokenizer = parse_tokenizer_json("f", tokenizer_json(steps));

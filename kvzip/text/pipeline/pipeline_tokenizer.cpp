@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <deque>
+#include <span>
 #include <unordered_set>
 
 #include "kvzip/base/error.h"
@@ -92,10 +92,16 @@ void PipelineTokenizer::encode_piece(const Piece& piece, TextStore& store, Encod
   pre_tokenizer_.split(piece, store, visit);
 }
 
-/// One call of encode().
+size_t PipelineTokenizer::find_cut(std::string_view text, size_t from) const {
+  if (pre_tokenizer_.empty()) return model_->find_cut(text, from);
+  return kvzip::find_cut(text, from, pre_tokenizer_.cuts());
+}
+
+/// One call of encode(). Text is first taken apart into segments, which are then encoded on all threads.
 class PipelineTokenizer::Encoding {
  public:
-  Encoding(const PipelineTokenizer& tokenizer, size_t bytes) : tokenizer_(tokenizer), work_(bytes) {
+  Encoding(const PipelineTokenizer& tokenizer, size_t bytes)
+      : tokenizer_(tokenizer), part_bytes_(encode_part_bytes(bytes)), work_(bytes) {
     work_.ids.reserve(bytes / 4 + 8);
   }
 
@@ -104,14 +110,22 @@ class PipelineTokenizer::Encoding {
     const char* const begin = text.data();
     tokenizer_.raw_finder_.split(
         text, [&](std::string_view part) { add_part(part, at_start && part.data() == begin); },
-        [&](TokenId id) { work_.ids.push_back(id); });
+        [&](TokenId id) { add_segment({.id = id}); });
   }
-  void add_bytes(std::string_view bytes) {
-    for (const char byte : bytes) tokenizer_.model_->append_byte(byte, work_);
+  void add_bytes(std::string_view bytes) { add_segment({.piece = {.text = bytes}, .raw_bytes = true}); }
+
+  std::vector<TokenId> take() {
+    flush();
+    return std::move(work_.ids);
   }
-  std::vector<TokenId> take() { return std::move(work_.ids); }
 
  private:
+  struct Segment {
+    Piece piece{};  ///< text without added tokens
+    TokenId id = -1;
+    bool raw_bytes = false;
+  };
+
   void add_part(std::string_view part, bool at_start) {
     size_t origin = at_start ? 1 : 0;
     if (tokenizer_.normalizer_) {
@@ -122,29 +136,71 @@ class PipelineTokenizer::Encoding {
       part = store_.keep(std::move(normalized.text));
     }
     const Piece whole{.text = part, .origin = origin};
-    tokenizer_.normalized_finder_.split(
-        part, [&](std::string_view text) { add_plain(whole.part(text)); },
-        [&](TokenId id) { work_.ids.push_back(id); });
+    const auto add_plain = [&](std::string_view text) {
+      const Piece plain = whole.part(text);
+      const auto cut_at = [this](std::string_view rest, size_t from) { return tokenizer_.find_cut(rest, from); };
+      for (const std::string_view cut : cut_text(text, part_bytes_, cut_at)) add_segment({.piece = plain.part(cut)});
+    };
+    tokenizer_.normalized_finder_.split(part, add_plain, [&](TokenId id) { add_segment({.id = id}); });
   }
 
-  /// Text without added tokens, on all threads where it is long.
-  void add_plain(const Piece& plain) {
-    const size_t part_bytes =
-        tokenizer_.pre_tokenizer_.ends_words_at_cuts() ? encode_part_bytes(plain.text.size()) : plain.text.size();
-    const std::vector<std::string_view> parts = cut_at_words(plain.text, part_bytes);
-    if (parts.size() == 1) return tokenizer_.encode_piece(plain, store_, work_);
-    const auto ids = encode_parts(parts.size(), [&](size_t i, std::vector<TokenId>& part_ids) {
-      TextStore store;
-      EncodeWork work(parts[i].size());
-      tokenizer_.encode_piece(plain.part(parts[i]), store, work);
-      part_ids = std::move(work.ids);
-    });
-    work_.ids.insert(work_.ids.end(), ids.begin(), ids.end());
+  void add_segment(const Segment& segment) {
+    constexpr size_t kMost = size_t{1} << 18U;  // bounds the memory of a text that is all special tokens
+    if (segments_.size() == kMost) flush();
+    segments_.push_back(segment);
+  }
+
+  /// Segments in a row that are one thread's work.
+  std::vector<std::span<const Segment>> groups() const {
+    std::vector<std::span<const Segment>> groups;
+    const std::span<const Segment> all(segments_);
+    size_t total = 0;
+    for (const Segment& segment : all) total += segment.piece.text.size();
+    const size_t least = encode_part_bytes(total);
+    size_t begin = 0, bytes = 0;
+    for (size_t i = 0; i < all.size(); ++i) {
+      bytes += all[i].piece.text.size();
+      if (bytes < least && i + 1 < all.size()) continue;
+      groups.push_back(all.subspan(begin, i + 1 - begin));
+      begin = i + 1;
+      bytes = 0;
+    }
+    return groups;
+  }
+
+  void encode_segments(std::span<const Segment> segments, TextStore& store, EncodeWork& work) const {
+    for (const Segment& segment : segments) {
+      if (segment.id >= 0) {
+        work.ids.push_back(segment.id);
+      } else if (segment.raw_bytes) {
+        for (const char byte : segment.piece.text) tokenizer_.model_->append_byte(byte, work);
+      } else {
+        tokenizer_.encode_piece(segment.piece, store, work);
+      }
+    }
+  }
+
+  void flush() {
+    const auto parts = groups();
+    if (parts.size() <= 1) {
+      encode_segments(segments_, store_, work_);
+    } else {
+      const auto ids = encode_parts(parts.size(), [&](size_t i, std::vector<TokenId>& part_ids) {
+        TextStore store;
+        EncodeWork work(part_bytes_);
+        encode_segments(parts[i], store, work);
+        part_ids = std::move(work.ids);
+      });
+      work_.ids.insert(work_.ids.end(), ids.begin(), ids.end());
+    }
+    segments_.clear();
   }
 
   const PipelineTokenizer& tokenizer_;
+  size_t part_bytes_;
   TextStore store_;
   EncodeWork work_;
+  std::vector<Segment> segments_;
 };
 
 std::vector<TokenId> PipelineTokenizer::encode(std::string_view text) const {

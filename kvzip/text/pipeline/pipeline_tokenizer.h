@@ -46,6 +46,8 @@ class PipelineTokenizer final : public Tokenizer {
   std::string decode(std::span<const TokenId> ids, bool verbatim) const;
   /// Appends the ids of text without added tokens.
   void encode_piece(const Piece& piece, TextStore& store, EncodeWork& work) const;
+  /// The first place at or behind `from` where text without added tokens can be cut into two that have the same ids.
+  size_t find_cut(std::string_view text, size_t from) const;
   void add_tokens();
   void add_pieces();
 

@@ -43,10 +43,14 @@ bool PreTokenizerChain::spells_bytes() const {
   return !steps_.empty() && std::ranges::find_if(steps_, spells) == steps_.end() - 1;
 }
 
-bool PreTokenizerChain::ends_words_at_cuts() const {
+TextCuts PreTokenizerChain::cuts() const {
   using Cuts = PreTokenizerStep::Cuts;
-  const auto is = [](Cuts cuts) { return [cuts](const auto& step) { return step->cuts() == cuts; }; };
-  return std::ranges::none_of(steps_, is(Cuts::unknown)) && std::ranges::any_of(steps_, is(Cuts::ends));
+  const auto any = [&](Cuts cuts) {
+    return std::ranges::any_of(steps_, [cuts](const auto& step) { return step->cuts() == cuts; });
+  };
+  if (any(Cuts::unknown)) return TextCuts::none;
+  if (any(Cuts::ends_at_spaces)) return TextCuts::at_spaces;
+  return any(Cuts::ends) ? TextCuts::at_words : TextCuts::none;
 }
 
 void PreTokenizerChain::split_from(size_t step, Piece piece, TextStore& store, PieceVisitor visit) const {

@@ -7,6 +7,7 @@
 
 #include "kvzip/text/pipeline/component.h"
 #include "kvzip/text/pipeline/piece.h"
+#include "kvzip/text/text_cuts.h"
 
 namespace kvzip {
 
@@ -27,8 +28,9 @@ class PreTokenizerStep {
   /// What is known of a text that is cut at a find_word_cut() before this step.
   enum class Cuts {
     unknown,
-    harmless,  ///< the step makes of both halves what it makes of the whole, but may join words across the cut
-    ends,      ///< and it doesn't: a word ends there
+    harmless,        ///< the step makes of both halves what it makes of the whole, but may join words across the cut
+    ends,            ///< and it doesn't: a word ends there
+    ends_at_spaces,  ///< the same, but only at a find_space_cut()
   };
   virtual Cuts cuts() const { return Cuts::unknown; }
 };
@@ -44,8 +46,9 @@ class PreTokenizerChain {
   /// It stops doing so.
   void take_bytes() { steps_.back() = steps_.back()->of_bytes(); }
 
-  /// Whether a text has the same words if it is cut at any find_word_cut().
-  bool ends_words_at_cuts() const;
+  bool empty() const { return steps_.empty(); }
+  /// Where a text can be cut and has the same words.
+  TextCuts cuts() const;
 
   void split(Piece piece, TextStore& store, PieceVisitor visit) const { split_from(0, piece, store, visit); }
 

@@ -19,16 +19,22 @@ class WordCuts {
   /// `opaque`: tokens that stand for other characters than those they are spelled with; -1 among them is ignored.
   WordCuts(const PipelineModel& model, std::span<const BpeMerge> merges, std::span<const TokenId> opaque);
 
+  /// The first cut at or behind `from`, which is at least 1; the end of the text where there is none.
+  size_t find(std::string_view text, size_t from) const {
+    if (mark_.empty()) return text.size();
+    for (size_t at = text.find(mark_, from); at != std::string_view::npos; at = text.find(mark_, at + mark_.size())) {
+      if (!joined_[static_cast<uint8_t>(text[at - 1])]) return at;
+    }
+    return text.size();
+  }
+
   /// Calls visit(part) for the parts of `word`, which together are the word.
   template <class Visit>
   void split(std::string_view word, Visit visit) const {
     size_t begin = 0;
-    if (!mark_.empty()) {
-      for (size_t at = word.find(mark_, 1); at != std::string_view::npos; at = word.find(mark_, at + mark_.size())) {
-        if (joined_[static_cast<uint8_t>(word[at - 1])]) continue;
-        visit(word.substr(begin, at - begin));
-        begin = at;
-      }
+    for (size_t at = find(word, 1); at < word.size(); at = find(word, at + 1)) {
+      visit(word.substr(begin, at - begin));
+      begin = at;
     }
     visit(word.substr(begin));
   }
