@@ -145,7 +145,7 @@ class PipelineTokenizer::Encoding {
   }
 
   void add_segment(const Segment& segment) {
-    constexpr size_t kMost = size_t{1} << 18U;  // bounds the memory of a text that is all special tokens
+    constexpr size_t kMost = size_t{1} << 20U;  // bounds the memory of a text that is all special tokens
     if (segments_.size() == kMost) flush();
     segments_.push_back(segment);
   }
