@@ -116,9 +116,7 @@ PromptFigure KvCacheBench::prompts() {
   figure.answer_tokens = kAnswerTokens;
   const ProgressFn progress = bar_.stage("prompts", "answer");
   std::vector<std::vector<TokenId>> answers;
-  const auto question_ids = [&](size_t i) {
-    return model_.tokenizer().encode(std::string(kQuestions[i % std::size(kQuestions)]));
-  };
+  const auto question_ids = [&](size_t i) { return model_.tokenizer().encode(kQuestions[i % std::size(kQuestions)]); };
 
   const Stopwatch cached;
   Tail shared = tail_at(model_, 0);

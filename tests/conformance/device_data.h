@@ -95,7 +95,7 @@ class DeviceBytes {
 class DeviceMatrix {
  public:
   DeviceMatrix(Backend& backend, DType dtype, const TestMatrix& values)
-      : host(values), backend_(&backend), dtype_(dtype), memory_(backend, encode(host, dtype)) {}
+      : host(values), dtype_(dtype), memory_(backend, encode(host, dtype)) {}
   DeviceMatrix(Backend& backend, DType dtype, size_t rows, size_t cols, size_t gap, Random& random)
       : DeviceMatrix(backend, dtype, TestMatrix(rows, cols, gap, random)) {}
 
@@ -124,7 +124,6 @@ class DeviceMatrix {
     return bytes;
   }
 
-  Backend* backend_;
   DType dtype_;
   DeviceBytes memory_;
 };

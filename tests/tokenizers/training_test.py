@@ -56,6 +56,7 @@ def corpora():
         "control characters": random_words(7, "a\x00\x01\x1b\x7f\x85\ufeff\u2028b", 3000, 6),
         "code": pathlib.Path(__file__).read_text(encoding="utf-8") * 2,
         "specials in the text": ("<s> hello </s> <s>hello</s> [X] " * 40 + "\n") * 20,
+        "accents": random_words(9, ["e", "e\u0301", "\u00e9", "a\u0323\u0307", "n\u0303", "\u1100\u1161", "x"], 5000, 8),
         "digits": random_words(8, "0123456789.,-+", 5000, 12),
     }
 
@@ -83,6 +84,8 @@ def cases():
         ("qwen2", "digits", {"pattern": "qwen2"}),
         ("qwen2 code", "code", {"pattern": "qwen2"}),
         ("one thread", "english", {"threads": 1}),
+        ("nfc", "unicode", {"nfc": True}),
+        ("nfc accents", "accents", {"nfc": True}),
     ]
 
 
@@ -101,12 +104,14 @@ def wordpiece_cases():
 
 def settings(options):
     return {"model": "bpe", "vocab_size": 1500, "min_frequency": 2, "special_tokens": [], "limit_alphabet": None,
-            "max_token_length": None, "pattern": None, "add_prefix_space": False, "lowercase": False, "threads": 2} | options
+            "max_token_length": None, "pattern": None, "add_prefix_space": False, "lowercase": False, "nfc": False, "threads": 2} | options
 
 
 def train_theirs(path, options):
     tokenizer = Tokenizer(models.BPE())
     tokenizer.decoder = decoders.ByteLevel()
+    if options["nfc"]:
+        tokenizer.normalizer = normalizers.NFC()
     if options["pattern"] is None:
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=options["add_prefix_space"])
     else:
@@ -127,7 +132,7 @@ def train_ours(kvzip, path, output, options):
             command += ["--" + name.replace("_", "-"), str(options[name])]
     for token in options["special_tokens"]:
         command += ["--special", token]
-    for name in ("add_prefix_space", "lowercase"):
+    for name in ("add_prefix_space", "lowercase", "nfc"):
         if options[name]:
             command += ["--" + name.replace("_", "-")]
     subprocess.run(command, check=True, env=ENVIRONMENT)

@@ -102,7 +102,7 @@ void whitespace_pieces(std::string_view text, const VisitSegment& visit) {
   for (size_t at = 0; at < text.size();) {
     const size_t before = at;
     UChar32 point = 0;
-    U8_NEXT_OR_FFFD(bytes, at, text.size(), point);
+    U8_NEXT_OR_FFFD(bytes, at, text.size(), point);  // NOLINT(bugprone-inc-dec-in-conditions): ICU's macro
     if (!u_isUWhiteSpace(point)) continue;
     if (before > begin) visit(text.substr(begin, before - begin));
     begin = at;
