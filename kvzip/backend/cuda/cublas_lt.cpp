@@ -7,20 +7,21 @@
 namespace kvzip {
 namespace {
 
-const std::string kLibrary = "libcublasLt.so." + std::to_string(CUBLAS_VER_MAJOR);
+std::string library_name() { return "libcublasLt.so." + std::to_string(CUBLAS_VER_MAJOR); }
 
 template <class Function>
 void find(void* library, const char* name, Function& function) {
   function = reinterpret_cast<Function>(dlsym(library, name));
   if (function == nullptr) {
-    throw Error(ErrorCode::unsupported, "device cuda: " + kLibrary + " has no " + name + ": it is too old");
+    throw Error(ErrorCode::unsupported, "device cuda: " + library_name() + " has no " + name + ": it is too old");
   }
 }
 
 CublasLt open_library() {
-  void* const library = dlopen(kLibrary.c_str(), RTLD_NOW | RTLD_LOCAL);  // stays open: its threads can't be undone
+  void* const library =
+      dlopen(library_name().c_str(), RTLD_NOW | RTLD_LOCAL);  // stays open: its threads can't be undone
   if (library == nullptr) {
-    throw Error(ErrorCode::unsupported, "device cuda: " + kLibrary + " not found (part of CUDA " +
+    throw Error(ErrorCode::unsupported, "device cuda: " + library_name() + " not found (part of CUDA " +
                                             std::to_string(CUBLAS_VER_MAJOR) +
                                             "; LD_LIBRARY_PATH may name its folder): " + dlerror());
   }
