@@ -1,0 +1,69 @@
+#include "kvzip/eval/qa_documents.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "kvzip/base/json.h"
+#include "kvzip/base/json_fields.h"
+#include "kvzip/eval/normalize.h"
+
+namespace kvzip {
+namespace {
+
+using nlohmann::json;
+
+constexpr JsonLimits kLimits = {.bytes = size_t{64} << 20U};
+
+std::string text_of(const JsonFields& fields, std::string_view key) {
+  const auto text = fields.find_string(key);
+  if (!text || strip_text(*text).empty()) fields.fail(key, "some text");
+  return std::string(*text);
+}
+
+}  // namespace
+
+EvalDocument parse_qa_document(const std::string& file, std::string_view json_text) {
+  const json root = parse_json(file, json_text, kLimits);
+  const JsonFields fields(file, root);
+  EvalDocument document;
+  document.context = text_of(fields, "context");
+  const json* questions = fields.find("questions");
+  if (questions == nullptr || !questions->is_array() || questions->empty())
+    fields.fail("questions", "a list of questions");
+  for (size_t i = 0; i < questions->size(); ++i) {
+    const JsonFields question(file, (*questions)[i], fmt::format("questions[{}]", i));
+    document.questions.push_back({text_of(question, "question"), text_of(question, "answer"), Metric::include});
+  }
+  return document;
+}
+
+std::vector<EvalDocument> shipped_qa_documents() {
+  std::vector<EvalDocument> documents;
+  for (const ShippedDocument& each : shipped_documents())
+    documents.push_back(parse_qa_document(std::string(each.name), each.json));
+  return documents;
+}
+
+std::vector<EvalDocument> read_qa_documents(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::vector<std::string> files = {path};
+  std::error_code failure;
+  if (fs::is_directory(path, failure)) {
+    files.clear();
+    for (const auto& entry : fs::directory_iterator(path, failure)) {
+      if (entry.path().extension() == ".json") files.push_back(entry.path().string());
+    }
+    if (failure) throw Error(ErrorCode::input, fmt::format("{}: {}", path, failure.message()));
+    if (files.empty()) throw Error(ErrorCode::input, fmt::format("{}: expected .json files, found none", path));
+    std::sort(files.begin(), files.end());
+  }
+  std::vector<EvalDocument> documents;
+  documents.reserve(files.size());
+  for (const std::string& file : files) documents.push_back(parse_qa_document(file, read_json(file, kLimits).dump()));
+  return documents;
+}
+
+}  // namespace kvzip

@@ -1,0 +1,42 @@
+// The tasks of an evaluation: what is asked, how it is asked, how answers are graded. Stateless.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "kvzip/eval/document.h"
+#include "kvzip/eval/generators.h"
+
+namespace kvzip {
+
+struct Task {
+  std::string_view name;
+  std::string_view summary;
+  size_t max_tokens = 96;       ///< longest answer
+  Generate generate = nullptr;  ///< null: documents come from files
+  bool reasons = false;         ///< asks for reasoning before the answer
+};
+
+/// All of them, in the order in which help and tables show them.
+std::span<const Task> tasks();
+/// Throws Error{usage} that lists the names.
+const Task& find_task(std::string_view name);
+
+struct TaskOptions {
+  std::string files{};   ///< a file or folder; empty: what is built in
+  size_t tokens = 2000;  ///< of generated documents
+  uint64_t seed = 1;
+  CountTokens count{};
+};
+
+/// The task's documents. Throws Error{usage} where the task takes no files, Error{input} for files that are wrong.
+std::unique_ptr<DocumentSource> open_task(const Task& task, const TaskOptions& options);
+
+/// The question as the model gets it.
+std::string prompt_of(const Task& task, const EvalQuestion& question);
+/// What the prompt says right before the document.
+std::string_view task_line(const Task& task);
+
+}  // namespace kvzip
