@@ -24,3 +24,6 @@
 #include "kvzip/stages/memory.h"
 #include "kvzip/stages/prefill.h"
 #include "kvzip/stages/score.h"
+#include "kvzip/store/context_file.h"
+#include "kvzip/store/context_writer.h"
+#include "kvzip/store/fingerprint.h"

@@ -3,7 +3,7 @@
 
 # Test programs that also run under sanitizers (scripts/check_sanitized): all that read untrusted bytes, and the golden tests.
 set(KVZIP_SANITIZED base_test tensor_test text_unicode_test text_test text_pipeline_test text_formats_test
-  text_train_test cache_test model_test gguf_corruption_test tokenizer_golden_test golden_test
+  text_train_test cache_test model_test store_test gguf_corruption_test tokenizer_golden_test golden_test
   model_corruption_test)
 if(KVZIP_SANITIZE)
   add_custom_target(sanitized_tests)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <span>
 #include <string>
@@ -17,6 +18,8 @@ class FileWriter {
   /// Throws Error{input} where the disk is full or fails.
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
+  /// Replaces what was written at `offset`, for what is only known once the rest is there. Throws like write().
+  void rewrite(uint64_t offset, std::span<const std::byte> bytes);
 
  private:
   int fd_;

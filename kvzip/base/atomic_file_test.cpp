@@ -53,6 +53,16 @@ TEST(AtomicFile, MakesAndReplaces) {
   EXPECT_EQ(folder.entries(), 1U) << "no temporary stays behind";
 }
 
+TEST(AtomicFile, WhatWasWrittenCanBeReplaced) {
+  const TempFolder folder;
+  write_file_atomically(folder.file("a"), [](FileWriter& out) {
+    out.write("----head--");
+    out.rewrite(2, std::as_bytes(std::span(std::string_view("AB"))));
+    out.write("tail");
+  });
+  EXPECT_EQ(content_of(folder.file("a")), "--ABhead--tail");
+}
+
 TEST(AtomicFile, GetsTheUsualPermissions) {
   const TempFolder folder;
   const mode_t before = ::umask(027);

@@ -29,9 +29,10 @@ struct Descriptor {
 
 }  // namespace
 
-MappedFile::MappedFile(const std::string& path) : path_(path) {
+MappedFile::MappedFile(const std::string& path, Links links) : path_(path) {
   // O_NONBLOCK: a pipe without a writer must be refused, not waited for.
-  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+  const int no_links = links == Links::refuse ? O_NOFOLLOW : 0;
+  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | no_links)};
   if (file.fd < 0) fail(path, std::strerror(errno));
   struct stat status {};
   if (::fstat(file.fd, &status) != 0) fail(path, std::strerror(errno));

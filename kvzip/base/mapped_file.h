@@ -2,15 +2,19 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 
 namespace kvzip {
 
+/// Whether the last part of a path may be a symbolic link.
+enum class Links : uint8_t { follow, refuse };
+
 class MappedFile {
  public:
   /// Maps the regular file at `path`. Throws Error{input} where it is missing, unreadable, a folder or empty.
-  explicit MappedFile(const std::string& path);
+  explicit MappedFile(const std::string& path, Links links = Links::follow);
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&& other) noexcept;
   ~MappedFile();

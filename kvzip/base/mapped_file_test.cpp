@@ -32,6 +32,15 @@ TEST(MappedFile, ShowsTheBytes) {
   }
 }
 
+TEST(MappedFile, LinksCanBeRefused) {
+  const TempFolder folder;
+  const std::string target = make_file(folder, "target", "content");
+  std::filesystem::create_symlink(target, folder.file("link"));
+  EXPECT_EQ(text_of(MappedFile(folder.file("link"))), "content");
+  EXPECT_EQ(text_of(MappedFile(target, Links::refuse)), "content");
+  EXPECT_THROW(MappedFile(folder.file("link"), Links::refuse), Error);
+}
+
 TEST(MappedFile, MovesKeepTheBytesWhereTheyAre) {
   const TempFolder folder;
   MappedFile first(make_file(folder, "a", "first"));

@@ -26,6 +26,13 @@ Buffer head_memory(Backend& backend, size_t rows, size_t row_bytes, KvRows& head
   return memory;
 }
 
+/// Rows in host memory as the device reads them. The context never writes to them.
+void* adopt(Backend& backend, const std::byte* rows, size_t len, const CacheShape& shape, Buffer& keep_alive) {
+  if (len == 0) return nullptr;
+  const ConstView host{rows, shape.dtype, len, shape.head_dim, shape.head_row_bytes()};
+  return const_cast<void*>(backend.adopt(host, keep_alive).data);
+}
+
 }  // namespace
 
 Context Context::from_tail(Backend& backend, Tail&& tail, size_t system_len, Scores scores, const Keep& keep,
@@ -60,6 +67,37 @@ Context Context::from_tail(Backend& backend, Tail&& tail, size_t system_len, Sco
       context.copy_window(tail, layer);
     }
     tail.release_layer(layer);
+  }
+  return context;
+}
+
+Context Context::from_rows(Backend& backend, ContextRows rows) {
+  Context context;
+  context.backend_ = &backend;
+  context.shape_ = std::move(rows.shape);
+  context.read_tokens_ = rows.read_tokens;
+  context.system_len_ = rows.system_len;
+  context.scored_layers_ = context.shape_.global_layers();
+  context.scores_ = std::move(rows.scores);
+  context.order_ = std::move(rows.order);
+  context.held_ = std::move(rows.held);
+  context.host_memory_ = std::move(rows.memory);
+  const CacheShape& shape = context.shape_;
+  check(rows.heads.size() == shape.layers() * shape.kv_heads &&
+            context.held_.rows.size() == context.scored_layers_.size() * shape.kv_heads &&
+            context.order_.size() == context.held_.rows.size(),
+        "rows of every head, and an order for those that are scored");
+  for (size_t index = 0; index < shape.layers(); ++index) {
+    Layer layer;
+    layer.positional = shape.windows[index] != 0;
+    for (size_t h = 0; h < shape.kv_heads; ++h) {
+      const ContextRows::Head& head = rows.heads[index * shape.kv_heads + h];
+      layer.heads.push_back({.k = adopt(backend, head.k, head.len, shape, layer.memory.emplace_back()),
+                             .v = adopt(backend, head.v, head.len, shape, layer.values.emplace_back()),
+                             .len = head.len});
+    }
+    if (layer.positional) layer.first_position = context.read_tokens_ - layer.heads.front().len;
+    context.layers_.push_back(std::move(layer));
   }
   return context;
 }
@@ -131,6 +169,7 @@ void Context::shrink(const Keep& keep) {
       backend_->copy(smaller.v, layer.heads[h].v, rows * row);
       layer.heads[h] = smaller;
       layer.memory[h] = std::move(memory);
+      if (!layer.values.empty()) layer.values[h] = Buffer();
       order_[i].resize(keep.rows[i]);
       order_[i].shrink_to_fit();
       held_.rows[i] = keep.rows[i];

@@ -5,7 +5,9 @@
 // Owns its memory. Reading it is safe from any number of threads; only shrink() changes it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -17,6 +19,23 @@
 
 namespace kvzip {
 
+/// The rows of a finished context in host memory, as a file holds them: all that a Context is made of.
+struct ContextRows {
+  struct Head {
+    const std::byte* k = nullptr;  ///< rows head_row_bytes() apart
+    const std::byte* v = nullptr;
+    size_t len = 0;
+  };
+  CacheShape shape;
+  size_t system_len = 0;
+  size_t read_tokens = 0;
+  Scores scores{};                             ///< those of rows that aren't held may be any that are lower
+  std::vector<std::vector<uint32_t>> order{};  ///< `[scored layers * kv_heads]` positions of the rows held
+  Keep held{};
+  std::vector<Head> heads{};             ///< `[layers * kv_heads]`
+  std::shared_ptr<const void> memory{};  ///< what the heads point into; kept as long as the context
+};
+
 class Context {
  public:
   /// Builds the context from the tail of a prefill, layer by layer, freeing each layer of the tail as soon as it is
@@ -25,7 +44,11 @@ class Context {
   /// no longer complete.
   static Context from_tail(Backend& backend, Tail&& tail, size_t system_len, Scores scores, const Keep& keep,
                            DType dtype);
+  /// A context over rows that are there already: used where they lie on devices that read host memory, copied to
+  /// others. Throws Error{memory}.
+  static Context from_rows(Backend& backend, ContextRows rows);
 
+  Backend& backend() const { return *backend_; }
   const CacheShape& shape() const { return shape_; }
   /// System and document tokens that were read: the position at which a question starts.
   size_t read_tokens() const { return read_tokens_; }
@@ -51,7 +74,8 @@ class Context {
  private:
   friend class ContextCut;
   struct Layer {
-    std::vector<Buffer> memory;  // per head: keys, then values
+    std::vector<Buffer> memory;  // per head: keys, then values (or keys alone)
+    std::vector<Buffer> values;  // per head, where they are apart from the keys
     std::vector<KvRows> heads;
     bool positional = false;    // a sliding-window layer
     size_t first_position = 0;  // of its first row, where positional
@@ -71,6 +95,7 @@ class Context {
   std::vector<std::vector<uint32_t>> order_;
   Keep held_;
   std::vector<Layer> layers_;
+  std::shared_ptr<const void> host_memory_;  // that rows may point into
 };
 
 /// A context seen at one ratio: the leading rows of every head that `keep` names. Moves no data. The context must

@@ -1,0 +1,298 @@
+#include "kvzip/store/context_file.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <exception>
+#include <mutex>
+#include <new>
+#include <utility>
+
+#include "kvzip/base/check.h"
+#include "kvzip/base/parallel.h"
+#include "kvzip/store/block_codec.h"
+
+namespace kvzip {
+namespace {
+
+// Memory that a file may ask for, so that a small one made for the purpose can't take all there is: scores of a whole
+// document whose rows were mostly dropped, and what zstd packed.
+constexpr uint64_t kFreeBytes = uint64_t{64} << 20U;
+constexpr uint64_t kScoreBytesPerByte = 64;
+constexpr uint64_t kUnpackedBytesPerByte = 16;
+
+ParsedDescription checked_description(std::span<const std::byte> file, const FileHeader& header, const BlockSums& sums,
+                                      const std::string& path) {
+  const auto bytes = file.subspan(kHeaderBytes, header.description_bytes);
+  if (sums.sum(kDescriptionNumber, bytes) != header.description_sum)
+    throw Error(ErrorCode::input, path + ": damaged: description: wrong checksum");
+  return read_description(bytes, path);
+}
+
+bool all_zero(std::span<const std::byte> bytes) {
+  return std::all_of(bytes.begin(), bytes.end(), [](std::byte byte) { return byte == std::byte{0}; });
+}
+
+/// The first exception of a parallel loop, whose body must not throw.
+class FirstFailure {
+ public:
+  template <class Body>
+  void guard(const Body& body) {
+    try {
+      body();
+    } catch (...) {
+      const std::lock_guard lock(mutex_);
+      if (!failure_) failure_ = std::current_exception();
+    }
+  }
+  void rethrow() const {
+    if (failure_) std::rethrow_exception(failure_);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::exception_ptr failure_;
+};
+
+}  // namespace
+
+bool is_context_file(const std::string& path) {
+  try {
+    return looks_like_context_file(MappedFile(path).bytes());
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+ContextFile ContextFile::open(const std::string& path, const Options& options) {
+  return {std::make_shared<const MappedFile>(path, options.links), options.key};
+}
+
+ContextFile::ContextFile(std::shared_ptr<const MappedFile> mapping, const std::optional<ContextKey>& key)
+    : ContextFile(mapping->bytes(), mapping->path(), key) {
+  mapping_ = std::move(mapping);
+}
+
+ContextFile::ContextFile(std::span<const std::byte> bytes, std::string path, const std::optional<ContextKey>& key)
+    : path_(std::move(path)),
+      bytes_(bytes),
+      sums_(key),
+      header_(read_header(bytes_, sums_, path_)),
+      parsed_(checked_description(bytes_, header_, sums_, path_)),
+      layout_(parsed_.description, aligned(kHeaderBytes + header_.description_bytes), path_) {
+  const uint64_t entry = sums_.size() + (header_.zstd ? sizeof(uint32_t) : 0);
+  if (parsed_.table.size() != layout_.blocks() * entry) {
+    throw Error(ErrorCode::input, fmt::format("{}: damaged: table of blocks: expected {} entries, found {} bytes",
+                                              path_, layout_.blocks(), parsed_.table.size()));
+  }
+  if (header_.zstd) place_packed_blocks();
+  const uint64_t end = header_.zstd ? packed_offsets_.back() : layout_.end();
+  if (end != bytes_.size()) {
+    throw Error(ErrorCode::input,
+                fmt::format("{}: damaged: its rows end at byte {}, the file at {}", path_, end, bytes_.size()));
+  }
+  const Keep& held = parsed_.description.held;
+  const uint64_t most_scores = (kFreeBytes + bytes_.size() * kScoreBytesPerByte) / sizeof(float);
+  if ((held.len > 0 && held.rows.size() > most_scores / held.len) ||
+      layout_.end() > kFreeBytes + bytes_.size() * kUnpackedBytesPerByte) {
+    throw Error(ErrorCode::input,
+                fmt::format("{}: damaged: a document of {} tokens in {} bytes", path_, held.len, bytes_.size()));
+  }
+  *bytes_read_ = kHeaderBytes + header_.description_bytes;
+}
+
+void ContextFile::place_packed_blocks() {
+  uint64_t offset = aligned(kHeaderBytes + header_.description_bytes);
+  packed_offsets_.push_back(offset);
+  const size_t entry = sizeof(uint32_t) + sums_.size();
+  for (uint64_t block = 0; block < layout_.blocks(); ++block) {
+    uint32_t size = 0;
+    std::memcpy(&size, parsed_.table.data() + block * entry, sizeof(size));
+    packed_offsets_.push_back(offset += size);
+  }
+}
+
+ContextFile::StoredBlock ContextFile::stored_block(const FileArray& array, uint64_t block) const {
+  const uint64_t number = array.first_block + block;
+  if (!header_.zstd) {
+    return {bytes_.subspan(array.offset + block * array.block_bytes, array.size_of(block)),
+            parsed_.table.subspan(number * sums_.size(), sums_.size())};
+  }
+  const size_t entry = sizeof(uint32_t) + sums_.size();
+  return {bytes_.subspan(packed_offsets_[number], packed_offsets_[number + 1] - packed_offsets_[number]),
+          parsed_.table.subspan(number * entry + sizeof(uint32_t), sums_.size())};
+}
+
+bool ContextFile::check_block(const FileArray& array, uint64_t block) const {
+  const StoredBlock stored = stored_block(array, block);
+  *bytes_read_ += stored.bytes.size();
+  const BlockSum sum = sums_.sum(array.first_block + block, stored.bytes);
+  return std::equal(stored.sum.begin(), stored.sum.end(), sum.begin());
+}
+
+/// The first `bytes` of an array, checked: where they lie, or unpacked to `unpacked`, which holds whole blocks.
+const std::byte* ContextFile::read_array(const FileArray& array, uint64_t bytes, std::byte* unpacked) const {
+  for (uint64_t block = 0; block < array.blocks_of(bytes); ++block) {
+    if (!check_block(array, block)) {
+      throw Error(ErrorCode::input, fmt::format("{}: damaged: block {} of {}: wrong checksum", path_,
+                                                array.first_block + block + 1, layout_.blocks()));
+    }
+    if (!header_.zstd) continue;
+    std::byte* to = unpacked + block * array.block_bytes;
+    unpack_block(stored_block(array, block).bytes, {to, array.size_of(block)}, path_);
+  }
+  return header_.zstd ? unpacked : bytes_.data() + array.offset;
+}
+
+std::vector<std::byte> ContextFile::whole_part(ContextLayout::Part part) const {
+  const FileArray& array = layout_.part(part);
+  std::vector<std::byte> whole(array.bytes);
+  const std::byte* bytes = read_array(array, array.bytes, whole.data());
+  if (bytes != whole.data() && !whole.empty()) std::memcpy(whole.data(), bytes, whole.size());
+  return whole;
+}
+
+std::vector<TokenId> ContextFile::tokens() const {
+  const std::vector<std::byte> bytes = whole_part(ContextLayout::kTokens);
+  std::vector<TokenId> tokens(bytes.size() / sizeof(TokenId));
+  if (!bytes.empty()) std::memcpy(tokens.data(), bytes.data(), bytes.size());
+  if (std::any_of(tokens.begin(), tokens.end(), [](TokenId id) { return id < 0; }))
+    throw Error(ErrorCode::input, path_ + ": damaged: a token below 0");
+  return tokens;
+}
+
+std::string ContextFile::text() const {
+  const std::vector<std::byte> bytes = whole_part(ContextLayout::kText);
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+RankedScores ContextFile::ranking() const {
+  const Keep& held = description().held;
+  RankedScores ranked;
+  ranked.order = decode_order(whole_part(ContextLayout::kOrder), held.rows, held.len, path_);
+  const std::vector<std::byte> samples = whole_part(ContextLayout::kSamples);
+  ranked.samples.resize(samples.size() / sizeof(float));
+  if (!samples.empty()) std::memcpy(ranked.samples.data(), samples.data(), samples.size());
+  return ranked;
+}
+
+ContextRows ContextFile::rows(const StoredCut& cut) const {
+  const ContextDescription& about = description();
+  RankedScores ranked = ranking();
+  ContextRows rows{.shape = about.shape,
+                   .system_len = about.system_tokens,
+                   .read_tokens = about.read_tokens(),
+                   .scores = restore_scores(ranked, about.held, path_)};
+  rows.held = stored_keep(about, rows.scores, cut, path_);
+  rows.order = std::move(ranked.order.positions);
+  for (size_t head = 0; head < rows.order.size(); ++head) rows.order[head].resize(rows.held.rows[head]);
+  read_rows(rows.held, rows);
+  return rows;
+}
+
+void ContextFile::read_rows(const Keep& keep, ContextRows& rows) const {
+  struct Piece {
+    const FileArray* array;
+    uint64_t bytes;
+    uint64_t unpacked_at;
+    const std::byte* data;
+  };
+  const CacheShape& shape = rows.shape;
+  std::vector<Piece> pieces;
+  uint64_t unpacked_bytes = 0;
+  size_t scored = 0;
+  for (size_t layer = 0; layer < shape.layers(); ++layer) {
+    for (size_t head = 0; head < shape.kv_heads; ++head) {
+      const size_t kept = shape.windows[layer] == 0 ? keep.at(scored, head) : 0;
+      const size_t len = head_rows(description(), layer, kept);
+      rows.heads.push_back({.len = len});
+      for (const size_t which : {0U, 1U}) {
+        const FileArray& array = layout_.rows(layer, head, which);
+        const uint64_t bytes = len * shape.head_row_bytes();
+        pieces.push_back({&array, bytes, unpacked_bytes, nullptr});
+        unpacked_bytes += aligned(std::min(array.blocks_of(bytes) * array.block_bytes, array.bytes));
+      }
+    }
+    if (shape.windows[layer] == 0) ++scored;
+  }
+  std::shared_ptr<std::byte[]> unpacked;
+  if (header_.zstd) {
+    try {
+      unpacked.reset(new std::byte[unpacked_bytes]);  // NOLINT(modernize-make-shared): not cleared, all is written
+    } catch (const std::bad_alloc&) {
+      throw Error(ErrorCode::memory, fmt::format("{}: unpacking needs {} bytes of memory", path_, unpacked_bytes));
+    }
+  }
+  FirstFailure failure;
+  parallel_ranges(pieces.size(), 1, [&](size_t begin, size_t end) {
+    failure.guard([&] {
+      for (Piece& piece : std::span(pieces).subspan(begin, end - begin))
+        piece.data = read_array(*piece.array, piece.bytes, header_.zstd ? unpacked.get() + piece.unpacked_at : nullptr);
+    });
+  });
+  failure.rethrow();
+  for (size_t head = 0; head < rows.heads.size(); ++head) {
+    rows.heads[head].k = pieces[2 * head].data;
+    rows.heads[head].v = pieces[2 * head + 1].data;
+  }
+  rows.memory = header_.zstd ? std::shared_ptr<const void>(unpacked) : mapping_;
+}
+
+void ContextFile::verify() const {
+  verify_gaps();
+  restore_scores(ranking(), description().held, path_);
+  tokens();
+  const auto& arrays = layout_.arrays();
+  FirstFailure failure;
+  parallel_ranges(arrays.size(), 1, [&](size_t begin, size_t end) {
+    failure.guard([&] {
+      std::vector<std::byte> unpacked;
+      for (const FileArray& array : std::span(arrays).subspan(begin, end - begin)) {
+        if (header_.zstd) unpacked.resize(array.bytes);
+        read_array(array, array.bytes, unpacked.data());
+      }
+    });
+  });
+  failure.rethrow();
+}
+
+void ContextFile::verify_gaps() const {
+  const auto expect_zeros = [&](uint64_t begin, uint64_t end) {
+    if (!all_zero(bytes_.subspan(begin, end - begin)))
+      throw Error(ErrorCode::input, fmt::format("{}: damaged: expected zeros from byte {} to {}", path_, begin, end));
+  };
+  const uint64_t data = aligned(kHeaderBytes + header_.description_bytes);
+  expect_zeros(kHeaderBytes + header_.description_bytes, data);
+  if (header_.zstd) return;
+  uint64_t end = data;
+  for (const FileArray& array : layout_.arrays()) {
+    expect_zeros(end, array.offset);
+    end = array.offset + array.bytes;
+  }
+}
+
+Keep stored_keep(const ContextDescription& description, const Scores& scores, const StoredCut& cut,
+                 const std::string& path) {
+  const Keep& held = description.held;
+  const auto refuse = [&](const std::string& why) { throw Error(ErrorCode::usage, path + ": " + why); };
+  const double ratio = cut.ratio.value_or(description.ratio);
+  const Level level = cut.level.value_or(description.level);
+  if (ratio > description.ratio) {
+    refuse(fmt::format("holds {:g} of the document's pairs and can only be cut further, not to {:g}", description.ratio,
+                       ratio));
+  }
+  const bool own_rule = level == description.level && (cut.heads != nullptr) == description.given_head_scores;
+  if (!cut.ratio || (ratio == description.ratio && own_rule)) return held;
+  if (!description.holds_all() && !own_rule) {
+    refuse(fmt::format("was cut by level {}{} and can only be cut further by that", level_name(description.level),
+                       description.given_head_scores ? " with --head-scores" : ""));
+  }
+  Keep keep = cut.heads != nullptr ? select(scores, level, ratio, *cut.heads).keep : select(scores, level, ratio).keep;
+  for (size_t head = 0; head < keep.rows.size(); ++head) {
+    if (keep.rows[head] > held.rows[head]) refuse("holds other heads than these head scores ask for");
+  }
+  return keep;
+}
+
+}  // namespace kvzip

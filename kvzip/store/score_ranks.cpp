@@ -1,0 +1,121 @@
+#include "kvzip/store/score_ranks.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include "kvzip/base/check.h"
+#include "kvzip/base/parallel.h"
+
+namespace kvzip {
+namespace {
+
+/// Values of the ranks that occur, from which all rows with one rank get the same.
+class RankValues {
+ public:
+  RankValues(const RankedScores& ranked, size_t rows, const std::string& path) : path_(&path), values_(rows) {
+    std::vector<bool> present(rows);
+    for (const auto& head : ranked.order.ranks) {
+      for (const uint32_t rank : head) present[rank] = true;
+    }
+    for (uint32_t rank = 0; rank < rows; ++rank) {
+      if (present[rank]) found_.push_back(rank);
+    }
+    fill(ranked.samples, rows);
+  }
+
+  float operator[](uint32_t rank) const { return values_[rank]; }
+
+ private:
+  /// Where in found_ the row stands that is `index`-th in the ranking.
+  size_t place_of(size_t index) const {
+    const auto above = std::upper_bound(found_.begin(), found_.end(), index);
+    if (above == found_.begin()) damaged();
+    return static_cast<size_t>(above - found_.begin()) - 1;
+  }
+
+  void fill(std::span<const float> samples, size_t rows) {
+    if (rows == 0) return;
+    size_t place = place_of(0);
+    uint32_t bits = bits_of(samples[0]);
+    values_[found_[place]] = samples[0];
+    for (size_t i = 1; i < samples.size(); ++i) {
+      const size_t next = place_of(std::min(i * kScoreStep, rows - 1));
+      const uint32_t next_bits = bits_of(samples[i]);
+      if (next == place ? next_bits != bits : next_bits > bits || bits - next_bits < next - place) damaged();
+      // Bits of positive floats are ordered as they are: whole steps down between the two, at least one each.
+      const size_t steps = next - place;
+      for (size_t step = 1; step <= steps; ++step) {
+        const uint64_t down = uint64_t{bits - next_bits} * step / steps;
+        values_[found_[place + step]] = std::bit_cast<float>(bits - static_cast<uint32_t>(down));
+      }
+      place = next;
+      bits = next_bits;
+    }
+  }
+
+  uint32_t bits_of(float sample) const {
+    if (!std::isfinite(sample) || std::signbit(sample)) damaged();
+    return std::bit_cast<uint32_t>(sample);
+  }
+
+  [[noreturn]] void damaged() const {
+    throw Error(ErrorCode::input, *path_ + ": damaged: the scores contradict the ranks of the rows");
+  }
+
+  const std::string* path_;
+  std::vector<uint32_t> found_;  // ranks that occur, ascending
+  std::vector<float> values_;    // by rank
+};
+
+}  // namespace
+
+RankedScores rank_scores(const Context& context) {
+  const Keep& held = context.held();
+  const size_t total = held.pairs();
+  if (total >= std::numeric_limits<uint32_t>::max())
+    throw Error(ErrorCode::unsupported, "context: more rows than a file can rank");
+  RankedScores ranked;
+  std::vector<float> sorted;
+  std::vector<std::vector<float>> scores(held.rows.size());
+  for (size_t head = 0; head < held.rows.size(); ++head) {
+    const auto row = context.scores().row(head / held.kv_heads, head % held.kv_heads);
+    const auto positions = context.order(head / held.kv_heads, head % held.kv_heads);
+    ranked.order.positions.emplace_back(positions.begin(), positions.end());
+    for (const uint32_t position : positions) {
+      check(row[position] >= 0, "scores aren't negative");
+      scores[head].push_back(row[position] + 0.0F);  // never -0
+    }
+    sorted.insert(sorted.end(), scores[head].begin(), scores[head].end());
+  }
+  std::sort(sorted.begin(), sorted.end(), std::greater<>());
+  ranked.order.ranks.resize(scores.size());
+  parallel_ranges(scores.size(), 1, [&](size_t begin, size_t end) {
+    for (size_t head = begin; head < end; ++head) {
+      // A head's scores fall, so each one's place is behind that of the one before.
+      auto place = sorted.begin();
+      for (const float score : scores[head]) {
+        place = std::lower_bound(place, sorted.end(), score, std::greater<>());
+        ranked.order.ranks[head].push_back(static_cast<uint32_t>(place - sorted.begin()));
+      }
+    }
+  });
+  for (size_t i = 0; i < score_samples(total); ++i)
+    ranked.samples.push_back(sorted[std::min(i * kScoreStep, total - 1)]);
+  return ranked;
+}
+
+Scores restore_scores(const RankedScores& ranked, const Keep& held, const std::string& path) {
+  const RankValues values(ranked, held.pairs(), path);
+  Scores scores(held.layers, held.kv_heads, held.len);
+  for (size_t head = 0; head < held.rows.size(); ++head) {
+    const auto row = scores.row(head / held.kv_heads, head % held.kv_heads);
+    for (size_t i = 0; i < ranked.order.ranks[head].size(); ++i)
+      row[ranked.order.positions[head][i]] = values[ranked.order.ranks[head][i]];
+  }
+  return scores;
+}
+
+}  // namespace kvzip
