@@ -18,6 +18,7 @@
 #include "kvzip/cache/context.h"
 #include "kvzip/model/find_model.h"
 #include "kvzip/model/model.h"
+#include "kvzip/policy/kept_pairs.h"
 #include "kvzip/policy/level.h"
 #include "kvzip/stages/answer.h"
 #include "kvzip/stages/compress.h"

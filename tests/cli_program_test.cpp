@@ -88,6 +88,7 @@ TEST_F(Program, WrongUsageIsTwo) {
   expect_error({"ask"}, 2, "FILE");
   expect_error(ask({"--no-such-option"}), 2, "--no-such-option");
   expect_error(ask({"--level", "token"}), 2, "token");
+  expect_error(ask({"--scoring", "fast"}), 2, "fast");
   expect_error(ask({"--kv-type", "f8"}), 2, "f8");
   expect_error(ask({"--threads", "-1"}), 2, "whole number");
   expect_error(ask({"--batch", "0"}), 2, "whole number");
@@ -295,6 +296,15 @@ TEST_F(Program, ScoresAreWrittenAndUsed) {
   }
 }
 
+TEST_F(Program, LocalScoresOfAShortDocumentAreExact) {
+  const Json json = run_json({"scores", document_, "--scoring", "local", "--overlap"});
+  EXPECT_EQ(json.at("scoring"), "local");
+  const Json& overlap = json.at("documents")[0].at("overlap");
+  ASSERT_EQ(overlap.size(), 4U);
+  for (const Json& row : overlap) EXPECT_EQ(row.at("common"), 1);
+  EXPECT_NE(run({"scores", document_, "--overlap", "-q"}).out.find("in common"), std::string::npos);
+}
+
 TEST_F(Program, ScoresOfSeveralDocumentsMerge) {
   const std::string other =
       write("other.txt", "A recipe: two eggs, a cup of flour, 20 minutes in the oven at 180 degrees.");
@@ -356,7 +366,10 @@ TEST_F(Program, BenchReportsEveryFigure) {
                               "-r", "2", "--decode-tokens", "2"});
   EXPECT_EQ(json.at("prefill")[0].at("tokens"), 48);
   EXPECT_GT(json.at("prefill")[0].at("tokens_per_s").at("median"), 0);
-  EXPECT_GT(json.at("scoring")[0].at("ratio"), 0);
+  ASSERT_EQ(json.at("scoring").size(), 2U);
+  EXPECT_EQ(json.at("scoring")[0].at("kind"), "exact");
+  EXPECT_EQ(json.at("scoring")[1].at("kind"), "local");
+  for (const Json& scoring : json.at("scoring")) EXPECT_GT(scoring.at("ratio"), 0);
   ASSERT_EQ(json.at("decode").size(), 3U);
   EXPECT_EQ(json.at("decode")[1].at("kv_bytes"), 64 * 2 * 30 * 3 * 64 * 2);
   EXPECT_EQ(json.at("decode")[2].at("keep"), 0.5);

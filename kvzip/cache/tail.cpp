@@ -40,6 +40,24 @@ void Tail::append(size_t index, const ConstView& k, const ConstView& v) {
   for (KvRows& head : layer.heads) head.len += k.rows;
 }
 
+void Tail::append_rows(size_t index, const Tail& from, size_t begin, size_t count) {
+  Layer& layer = layers_[index];
+  const std::vector<KvRows>& source = from.layers_[index].heads;
+  check(begin + count <= source.front().len, "rows to copy are held");
+  if (layer.len() + count > layer.capacity) grow(layer, layer.len() + count);
+  const size_t row = shape_.head_row_bytes();
+  for (size_t h = 0; h < layer.heads.size(); ++h) {
+    KvRows& head = layer.heads[h];
+    const auto copy = [&](void* to, const void* rows) {
+      backend_->copy(static_cast<std::byte*>(to) + head.len * row, static_cast<const std::byte*>(rows) + begin * row,
+                     count * row);
+    };
+    copy(head.k, source[h].k);
+    copy(head.v, source[h].v);
+    head.len += count;
+  }
+}
+
 void Tail::truncate(size_t end) {
   for (Layer& layer : layers_) {
     if (layer.end() <= end) continue;

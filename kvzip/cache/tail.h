@@ -21,6 +21,8 @@ class Tail {
   /// Adds the rows k and v, `[tokens, kv_heads * head_dim]` f32, to one layer. Sliding layers drop what no later query
   /// can see.
   void append(size_t index, const ConstView& k, const ConstView& v);
+  /// Adds rows [begin, begin + count) that another tail of this shape holds of that layer.
+  void append_rows(size_t index, const Tail& from, size_t begin, size_t count);
   /// Drops all rows at positions >= `end`: undoes appends that didn't finish.
   void truncate(size_t end);
   /// Frees one layer's memory for good.

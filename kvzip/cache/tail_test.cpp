@@ -4,6 +4,8 @@
 
 #include <random>
 
+#include "kvzip/base/error.h"
+
 namespace kvzip {
 namespace {
 
@@ -89,6 +91,29 @@ TEST_F(TailTest, TruncateDropsTheLatestRows) {
   append(tail, 2);
   expect_rows(tail.segment(0), 9);
   expect_rows(tail.segment(1), 9);
+}
+
+TEST_F(TailTest, CopiesRowsOfAnotherTail) {
+  Tail from(*backend_, shape_, 0);
+  append(from, 23);
+  Tail to(*backend_, shape_, 0);
+  to.append_rows(0, from, 0, 3);
+  to.append_rows(0, from, 9, 14);
+  const Segment all = from.segment(0), copied = to.segment(0);
+  for (size_t h = 0; h < kHeads; ++h) {
+    ASSERT_EQ(copied.heads[h].len, 17U);
+    for (size_t row = 0; row < 17; ++row) {
+      const size_t source = row < 3 ? row : row + 6;
+      for (size_t d = 0; d < kDim; ++d) {
+        EXPECT_EQ(static_cast<const float*>(copied.heads[h].k)[row * kDim + d],
+                  static_cast<const float*>(all.heads[h].k)[source * kDim + d]);
+        EXPECT_EQ(static_cast<const float*>(copied.heads[h].v)[row * kDim + d],
+                  static_cast<const float*>(all.heads[h].v)[source * kDim + d]);
+      }
+    }
+  }
+  EXPECT_EQ(to.segment(1).heads[0].len, 0U);
+  EXPECT_THROW(to.append_rows(0, from, 20, 4), Error);
 }
 
 TEST_F(TailTest, CountsBytesOfRowsHeld) {

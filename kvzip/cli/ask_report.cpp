@@ -129,6 +129,7 @@ Json to_json(const AskReport& report) {
   if (report.compressed) {
     json["scoring_seconds"] = report.scoring_seconds;
     json["compression_seconds"] = report.compression_seconds;
+    json["scoring"] = report.scoring;
     json["level"] = report.level;
     json["kept_ratio"] = report.kept_ratio;
     json["threshold"] = report.threshold;

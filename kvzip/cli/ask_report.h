@@ -20,6 +20,7 @@ struct AskReport {
   double scoring_seconds = 0;
   double compression_seconds = 0;
   bool compressed = false;  ///< what follows up to `questions` means nothing otherwise
+  std::string scoring;
   std::string level;
   double kept_ratio = 1;  ///< of the document's pairs
   float threshold = 0;

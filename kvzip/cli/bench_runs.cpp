@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <random>
 
@@ -77,20 +78,27 @@ PrefillFigure Bench::prefill(size_t tokens) const {
   return {tokens, spread_of(rates)};
 }
 
-ScoringFigure Bench::scoring(size_t tokens) const {
+std::vector<ScoringFigure> Bench::scoring(size_t tokens) const {
+  constexpr std::array kKinds = {Scoring::exact, Scoring::local};
   std::vector<double> prefills;
-  std::vector<double> scorings;
-  std::vector<double> ratios;
+  std::array<std::vector<double>, kKinds.size()> scorings;
+  std::array<std::vector<double>, kKinds.size()> ratios;
   for (size_t i = 0; i < plan_.repetitions; ++i) {
     Stopwatch watch;
     const Reading reading = read(tokens);
     prefills.push_back(watch.seconds());
-    watch = Stopwatch();
-    score(engine_.model, reading, {.batch = reading_.batch, .progress = until_interrupted()});
-    scorings.push_back(watch.seconds());
-    ratios.push_back(scorings.back() / prefills.back());
+    for (size_t k = 0; k < kKinds.size(); ++k) {
+      watch = Stopwatch();
+      score(engine_.model, reading, {.scoring = kKinds[k], .batch = reading_.batch, .progress = until_interrupted()});
+      scorings[k].push_back(watch.seconds());
+      ratios[k].push_back(scorings[k].back() / prefills.back());
+    }
   }
-  return {tokens, spread_of(scorings), spread_of(prefills), spread_of(ratios)};
+  std::vector<ScoringFigure> figures;
+  for (size_t k = 0; k < kKinds.size(); ++k) {
+    figures.push_back({kKinds[k], tokens, spread_of(scorings[k]), spread_of(prefills), spread_of(ratios[k])});
+  }
+  return figures;
 }
 
 // Forced tokens instead of chosen ones: the work of a pass is the same, and no stop token ends it early.

@@ -30,6 +30,7 @@ struct PrefillFigure {
   Spread tokens_per_s;
 };
 struct ScoringFigure {
+  Scoring scoring = Scoring::exact;
   size_t tokens = 0;
   Spread seconds;
   Spread prefill_seconds;
@@ -51,7 +52,8 @@ class Bench {
   /// Throws Error{usage} where the model's context is too short for the plan.
   void check_lengths() const;
   PrefillFigure prefill(size_t tokens) const;
-  ScoringFigure scoring(size_t tokens) const;
+  /// One figure per kind of scoring, in turns over the same readings.
+  std::vector<ScoringFigure> scoring(size_t tokens) const;
   /// One figure per keep. The document is read once; its scores are made up, with heads that differ by orders of
   /// magnitude as real ones do.
   std::vector<DecodeFigure> decode(size_t depth) const;

@@ -49,7 +49,8 @@ Json to_json(const BenchReport& report, const Engine& engine) {
     json["prefill"].push_back({{"tokens", figure.tokens}, {"tokens_per_s", json_of(figure.tokens_per_s)}});
   }
   for (const ScoringFigure& figure : report.scoring) {
-    json["scoring"].push_back({{"tokens", figure.tokens},
+    json["scoring"].push_back({{"kind", scoring_name(figure.scoring)},
+                               {"tokens", figure.tokens},
                                {"seconds", json_of(figure.seconds)},
                                {"prefill_seconds", json_of(figure.prefill_seconds)},
                                {"ratio", figure.ratio.median}});
@@ -73,7 +74,8 @@ std::string to_text(const BenchReport& report, const Engine& engine, size_t repe
     table.add({"prefill", grouped(figure.tokens), "", text_of(figure.tokens_per_s), "tokens/s"});
   }
   for (const ScoringFigure& figure : report.scoring) {
-    table.add({"scoring", grouped(figure.tokens), "", text_of(figure.seconds), "s"});
+    table.add({fmt::format("scoring, {}", scoring_name(figure.scoring)), grouped(figure.tokens), "",
+               text_of(figure.seconds), "s"});
     table.add({"  over prefill", grouped(figure.tokens), "", text_of(figure.ratio), "x"});
   }
   for (const DecodeFigure& figure : report.decode) {
@@ -115,7 +117,7 @@ void run_bench(const BenchFlags& flags) {
   }
   for (const size_t tokens : plan.scoring) {
     bar.note(fmt::format("scoring of {}", counted(tokens, "token")));
-    report.scoring.push_back(bench.scoring(tokens));
+    for (const ScoringFigure& figure : bench.scoring(tokens)) report.scoring.push_back(figure);
   }
   for (const size_t depth : plan.depths) {
     bar.note(fmt::format("decoding after {}", counted(depth, "token")));

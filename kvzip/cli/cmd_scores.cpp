@@ -11,6 +11,8 @@
 #include "kvzip/cli/heat_map.h"
 #include "kvzip/cli/json_output.h"
 #include "kvzip/cli/read_document.h"
+#include "kvzip/cli/table.h"
+#include "kvzip/policy/kept_pairs.h"
 
 namespace kvzip::cli {
 namespace {
@@ -19,10 +21,17 @@ struct ScoresFlags {
   std::vector<std::string> files;
   std::string out;
   std::string save_head_scores;
+  bool overlap = false;
   EngineFlags engine;
   ReadingFlags reading;
   KeepFlags keep;
   OutputFlags output;
+};
+
+/// Fraction of the pairs that exact scoring keeps at a ratio which the scoring chosen keeps too.
+struct Overlap {
+  double keep;
+  double common;
 };
 
 struct FileScores {
@@ -31,6 +40,7 @@ struct FileScores {
   std::vector<size_t> layers;  // numbers of the scored ones
   CacheBytes bytes;
   ScoredDocument scored;
+  std::vector<Overlap> overlaps;  // none unless asked for
 };
 
 void check_flags(const ScoresFlags& flags) {
@@ -43,16 +53,19 @@ void check_flags(const ScoresFlags& flags) {
 
 Json report(const FileScores& file) {
   const Selection& selection = file.scored.selection;
-  return {{"document", file.name},
-          {"document_tokens", file.tokens},
-          {"scoring_seconds", file.scored.seconds},
-          {"keep", file.scored.ratio},
-          {"kept_ratio", selection.keep.ratio()},
-          {"threshold", selection.threshold},
-          {"kv_bytes_full", file.bytes.kept(1)},
-          {"kv_bytes_kept", file.bytes.kept(selection.keep.ratio())},
-          {"layers", file.layers},
-          {"kept_per_head", to_json(selection.keep)}};
+  Json json = {{"document", file.name},
+               {"document_tokens", file.tokens},
+               {"scoring_seconds", file.scored.seconds},
+               {"keep", file.scored.ratio},
+               {"kept_ratio", selection.keep.ratio()},
+               {"threshold", selection.threshold},
+               {"kv_bytes_full", file.bytes.kept(1)},
+               {"kv_bytes_kept", file.bytes.kept(selection.keep.ratio())},
+               {"layers", file.layers},
+               {"kept_per_head", to_json(selection.keep)}};
+  for (const Overlap& overlap : file.overlaps)
+    json["overlap"].push_back({{"keep", overlap.keep}, {"common", overlap.common}});
+  return json;
 }
 
 void print(const FileScores& file, std::string_view level) {
@@ -65,6 +78,24 @@ void print(const FileScores& file, std::string_view level) {
              format_percent(selection.keep.ratio()), format_percent(file.scored.ratio), selection.threshold);
   fmt::print("keys and values {} of {}\n", format_bytes(file.bytes.kept(selection.keep.ratio())),
              format_bytes(file.bytes.kept(1)));
+  if (file.overlaps.empty()) return;
+  Table table({{"kept"}, {"pairs in common with exact scoring", Align::right}});
+  for (const Overlap& overlap : file.overlaps) {
+    table.add({format_percent(overlap.keep), format_percent(overlap.common)});
+  }
+  fmt::print("\n{}", table.render(look));
+}
+
+std::vector<Overlap> overlaps_with_exact(const Engine& engine, const Reading& reading, const Scores& scores,
+                                         const ScoresFlags& flags, ProgressBar& bar) {
+  const Level level = level_by_name(flags.keep.level);
+  const Scores exact = score(engine.model, reading, {.batch = flags.reading.batch, .progress = bar.stage("exactly")});
+  const auto mask = [&](const Scores& by, double ratio) { return kept_mask(by, select(by, level, ratio).keep); };
+  std::vector<Overlap> found;
+  for (const double ratio : {0.5, 0.3, 0.2, 0.1}) {
+    found.push_back({ratio, share_in_common(mask(scores, ratio), mask(exact, ratio))});
+  }
+  return found;
 }
 
 FileScores score_file(const Engine& engine, const std::string& path, const std::string& text, const ScoresFlags& flags,
@@ -72,9 +103,14 @@ FileScores score_file(const Engine& engine, const std::string& path, const std::
   const ReadDocument document = read(engine, path, text, flags.reading, bar);
   const Reading& reading = document.reading;
   const CacheShape shape = reading.context_shape();
-  return {document_name(path), reading.document.size(), shape.global_layers(),
-          cache_bytes(shape, reading.system.size(), reading.document.size()),
-          score_and_select(engine, reading, flags.reading, flags.keep, heads, bar)};
+  FileScores file{document_name(path),
+                  reading.document.size(),
+                  shape.global_layers(),
+                  cache_bytes(shape, reading.system.size(), reading.document.size()),
+                  score_and_select(engine, reading, flags.reading, flags.keep, heads, bar),
+                  {}};
+  if (flags.overlap) file.overlaps = overlaps_with_exact(engine, reading, file.scored.scores, flags, bar);
+  return file;
 }
 
 void run_scores(const ScoresFlags& flags) {
@@ -105,7 +141,9 @@ void run_scores(const ScoresFlags& flags) {
     }
   }
   if (!flags.save_head_scores.empty()) save_head_scores(flags.save_head_scores, *merged);
-  if (flags.output.json) print_json({{"level", flags.keep.level}, {"documents", json}});
+  if (flags.output.json) {
+    print_json({{"scoring", flags.keep.scoring}, {"level", flags.keep.level}, {"documents", json}});
+  }
 }
 
 }  // namespace
@@ -116,6 +154,8 @@ std::function<void()> add_scores(CLI::App& command) {
   command.add_option("--out", flags->out, "Write scores and kept pairs to a safetensors file");
   command.add_option("--save-head-scores", flags->save_head_scores,
                      "Write the highest score of each head over all FILEs, for --level head");
+  command.add_flag("--overlap", flags->overlap,
+                   "Also score exactly, and show how many of the pairs kept at 0.5, 0.3, 0.2 and 0.1 are the same");
   add_keep_options(command, flags->keep);
   add_engine_options(command, flags->engine);
   add_reading_options(command, flags->reading);
@@ -125,6 +165,8 @@ std::function<void()> add_scores(CLI::App& command) {
       "Only layers that see the whole document are scored; sliding layers keep their window.\n\n"
       "Examples:\n"
       "  kvzip scores report.txt --keep 0.3                       a heat map\n"
+      "  kvzip scores report.txt --scoring local --overlap         what the faster scoring keeps, beside the exact "
+      "one\n"
       "  kvzip scores report.txt --out scores.safetensors          score [layers, kv_heads, tokens], valid (1 = kept)\n"
       "  kvzip scores a.txt b.txt --save-head-scores heads.safetensors\n"
       "  kvzip ask c.txt --level head --head-scores heads.safetensors --keep 0.6 \"Who?\"\n");

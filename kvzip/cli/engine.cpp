@@ -52,7 +52,9 @@ ScoredDocument score_and_select(const Engine& engine, const Reading& reading, co
   // An amount that can't be kept is known before the scoring.
   result.ratio = keep_ratio(keep.amount(), reading.context_shape(), reading.system.size(), reading.document.size());
   const Stopwatch watch;
-  result.scores = score(engine.model, reading, {.batch = flags.batch, .progress = bar.stage("scoring")});
+  result.scores =
+      score(engine.model, reading,
+            {.scoring = scoring_by_name(keep.scoring), .batch = flags.batch, .progress = bar.stage("scoring")});
   result.seconds = watch.seconds();
   const Level level = level_by_name(keep.level);
   result.selection = heads != nullptr ? select(result.scores, level, result.ratio, *heads)

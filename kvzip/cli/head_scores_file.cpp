@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <numeric>
 
 #include "kvzip/base/error.h"
 #include "kvzip/model/safetensors.h"
 #include "kvzip/model/safetensors_write.h"
+#include "kvzip/policy/kept_pairs.h"
 
 namespace kvzip::cli {
 namespace {
@@ -40,18 +40,6 @@ HeadScores load_head_scores(const std::string& path) {
     fail("expected finite numbers");
   }
   return scores;
-}
-
-std::vector<uint8_t> kept_mask(const Scores& scores, const Keep& keep) {
-  std::vector<uint8_t> mask(scores.values.size());
-  std::vector<uint32_t> order(scores.len);
-  for (size_t i = 0; i < keep.rows.size(); ++i) {
-    const auto row = scores.row(i / keep.kv_heads, i % keep.kv_heads);
-    std::iota(order.begin(), order.end(), 0U);
-    std::stable_sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return row[a] > row[b]; });
-    for (size_t k = 0; k < keep.rows[i]; ++k) mask[i * scores.len + order[k]] = 1;
-  }
-  return mask;
 }
 
 void save_scores(const std::string& path, const Scores& scores, const Keep& keep, const std::vector<size_t>& layers) {

@@ -18,7 +18,4 @@ HeadScores load_head_scores(const std::string& path);
 /// in reading order, as in a Context.
 void save_scores(const std::string& path, const Scores& scores, const Keep& keep, const std::vector<size_t>& layers);
 
-/// 1 for every kept pair, `[layers, kv_heads, len]`.
-std::vector<uint8_t> kept_mask(const Scores& scores, const Keep& keep);
-
 }  // namespace kvzip::cli

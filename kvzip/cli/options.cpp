@@ -93,8 +93,12 @@ void add_keep_options(CLI::App& command, KeepFlags& flags) {
       ->capture_default_str();
   command.add_option("--head-scores", flags.head_scores,
                      "Scores for --level head, made by `kvzip scores --save-head-scores`");
-  command.add_option("--scoring", flags.scoring, "How pairs are scored")
-      ->check(CLI::IsMember({"exact"}))
+  command
+      .add_option(
+          "--scoring", flags.scoring,
+          "While a part of the document is repeated, the model sees all of it (exact) or only that part (local): "
+          "the longer the document, the more time that saves")
+      ->check(CLI::IsMember({"exact", "local"}))
       ->capture_default_str();
 }
 

@@ -22,9 +22,9 @@ std::span<const float> Forward::run(const Batch& batch) {
   first_position_ = batch.tail->end_position();
   check(rows_ > 0, "a batch has tokens");
   // After the last layer's keys are stored, only rows that get logits are still needed; after the last own keys are
-  // stored and the shared ones made, only those and the ones that score.
+  // stored and the shared ones made, only those and the ones that score or are observed.
   const size_t with_logits = batch.logits == Logits::all ? rows_ : batch.logits == Logits::last ? 1 : 0;
-  const size_t late_rows = batch.score ? rows_ : with_logits;
+  const size_t late_rows = batch.score || batch.observe ? rows_ : with_logits;
   const size_t layers = late_rows > 0 ? config.layers : config.own_kv_layers;
   try {
     prepare();
@@ -63,6 +63,7 @@ void Forward::embed(std::span<const TokenId> tokens) {
 void Forward::layer(const Batch& batch, size_t index, size_t in, size_t out) {
   project(index, in);
   if (index < model_->config().own_kv_layers) batch.tail->append(index, k_.view(in), v_.view(in));
+  if (batch.observe) batch.observe({index, first_position_ + rows_ - in, last(x_, in), last(q_, in)});
   attend(batch, index, in, out);
   if (out > 0) feed_forward(index, out);
 }

@@ -21,11 +21,23 @@ using PastFn = std::function<void(size_t kv_layer, std::vector<Segment>& segment
 /// The score request of one KV layer (null = none), asked for just before each attention over it.
 using ScoreFn = std::function<const ScoreRequest*(size_t kv_layer)>;
 
+/// What enters one layer's attention. The views are gone when the layer goes on.
+struct LayerInput {
+  size_t layer = 0;           ///< of the model
+  size_t first_position = 0;  ///< of the first row
+  ConstView hidden;           ///< `[rows, hidden]` f32: the residual stream
+  ConstView queries;          ///< `[rows, heads * head_dim]` activations, rotated
+};
+
+/// Sees the input of every layer's attention.
+using ObserveFn = std::function<void(const LayerInput& input)>;
+
 struct Batch {
   std::span<const TokenId> tokens{};  ///< all below the vocabulary's size
   Tail* tail = nullptr;               ///< gets the batch's keys and values; its end is the first token's position
   PastFn past{};
   ScoreFn score{};
+  ObserveFn observe{};
   Logits logits = Logits::none;
   /// Called after every layer with the number of layers done, of those that the batch runs through; may throw to stop
   /// the pass.

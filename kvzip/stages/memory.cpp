@@ -22,7 +22,8 @@ MemoryEstimate estimate_memory(const Model& model, size_t tokens, DType kv_type,
   for (const size_t window : shape.windows) {
     estimate.kv_bytes += layer_bytes * (window == 0 ? tokens : std::min(tokens, window + batch));
   }
-  const size_t repeat = std::min(tokens, chunk) + 64;
+  const size_t copied = tokens > chunk ? chunk : 0;  // by local scoring
+  const size_t repeat = std::min(tokens, chunk) + 64 + copied;
   estimate.scoring_bytes =
       repeat * shape.token_bytes() + tokens * shape.global_layers().size() * shape.kv_heads * sizeof(float) * 2;
   const size_t activations = 2 * config.hidden + 2 * config.heads * config.head_dim +

@@ -10,7 +10,7 @@ namespace kvzip {
 
 struct MemoryEstimate {
   size_t kv_bytes = 0;         ///< keys and values of the whole document, nothing dropped
-  size_t scoring_bytes = 0;    ///< keys and values of one repetition, and the scores
+  size_t scoring_bytes = 0;    ///< keys and values of one repetition and of its chunk's copy, and the scores
   size_t workspace_bytes = 0;  ///< activations of a batch and scratch memory
   size_t total() const { return kv_bytes + scoring_bytes + workspace_bytes; }
 };

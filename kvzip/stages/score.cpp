@@ -1,24 +1,34 @@
 #include "kvzip/stages/score.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
+#include <optional>
+#include <utility>
+
+#include "kvzip/base/check.h"
+#include "kvzip/stages/chunk_rows.h"
 
 namespace kvzip {
 namespace {
 
+constexpr std::array<std::pair<std::string_view, Scoring>, 2> kScorings = {
+    {{"exact", Scoring::exact}, {"local", Scoring::local}}};
+
 /// Log scores of one chunk on the device, all scored layers: `[scored layers * kv_heads, chunk_len]`.
 class ChunkScores {
  public:
-  ChunkScores(const Model& model, const CacheShape& shape, const RepeatInput& input, size_t system_len)
+  /// The chunk's first row is number `first_row` of segment 0.
+  ChunkScores(const Model& model, const CacheShape& shape, const RepeatInput& input, size_t system_len,
+              size_t first_row)
       : backend_(&model.backend()),
         layers_(shape.global_layers()),
         heads_(shape.kv_heads),
         log_(*backend_, DType::f32, layers_.size() * heads_, input.len),
-        request_{.system_len = system_len,
-                 .chunk_begin = system_len + input.begin,
-                 .chunk_len = input.len,
-                 .log_score = {}} {
+        request_{.system_len = system_len, .chunk_begin = first_row, .chunk_len = input.len, .log_score = {}} {
     const std::vector<float> lowest(layers_.size() * heads_ * input.len, -std::numeric_limits<float>::infinity());
     backend_->upload(log_.view().data, lowest.data(), lowest.size() * sizeof(float));
   }
@@ -53,6 +63,21 @@ class ChunkScores {
 
 }  // namespace
 
+Scoring scoring_by_name(std::string_view name) {
+  for (const auto& [known, scoring] : kScorings) {
+    if (known == name) return scoring;
+  }
+  throw Error(ErrorCode::usage, fmt::format("scoring '{}': expected exact or local", name));
+}
+
+std::string_view scoring_name(Scoring scoring) {
+  for (const auto& [name, known] : kScorings) {
+    if (known == scoring) return name;
+  }
+  check(false, "every kind of scoring has a name");
+  return {};
+}
+
 Scores score(const Model& model, const Reading& reading, const ScoreOptions& options) {
   const size_t chunk = fitting_chunk(model, reading.tail.end_position(), options.chunk);
   return score(model, reading, repeat_inputs(model, reading.document, chunk), options);
@@ -66,15 +91,19 @@ Scores score(const Model& model, const Reading& reading, const std::vector<Repea
 
   Scores scores(shape.global_layers().size(), shape.kv_heads, reading.document.size());
   if (scores.layers == 0) return scores;  // nothing to choose from: every layer keeps its window
+  std::optional<ChunkRows> local;
+  if (options.scoring == Scoring::local) local.emplace(reading, model.backend());
   Forward forward(model);
   size_t done = 0;
   for (const RepeatInput& input : inputs) {
+    if (local) local->show(input.begin, input.len);
     Tail repeated(model.backend(), shape, reading.tail.end_position());
     repeated.reserve(input.ids.size(), options.batch);
-    ChunkScores chunk(model, shape, input, reading.system.size());
-    const Batch each{.tail = &repeated, .past = past_of(reading.tail), .score = [&](size_t kv_layer) {
-                       return chunk.request(kv_layer);
-                     }};
+    const size_t system = reading.system.size();
+    ChunkScores chunk(model, shape, input, system, local ? system : system + input.begin);
+    const Batch each{.tail = &repeated,
+                     .past = local ? local->past() : past_of(reading.tail),
+                     .score = [&](size_t kv_layer) { return chunk.request(kv_layer); }};
     run_batches(forward, input.ids, options.batch, each, [&](size_t tokens) {
       report(options.progress, {"scoring", done + tokens, total});
     });
