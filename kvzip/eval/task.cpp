@@ -10,6 +10,7 @@
 #include "kvzip/base/error.h"
 #include "kvzip/base/quote.h"
 #include "kvzip/eval/qa_documents.h"
+#include "kvzip/stages/prompt.h"
 
 namespace kvzip {
 namespace {
@@ -82,9 +83,6 @@ std::string prompt_of(const Task& task, const EvalQuestion& question) {
          question.text;
 }
 
-std::string_view task_line(const Task& task) {
-  return task.reasons ? "Given the context, answer to the following reasoning question.\n\n"
-                      : "Given the context, answer to the following question or request without explanation.\n\n";
-}
+std::string_view task_line(const Task& task) { return task.reasons ? kReasonTask : kAnswerTask; }
 
 }  // namespace kvzip

@@ -7,9 +7,6 @@
 namespace kvzip {
 namespace {
 
-constexpr std::string_view kTask =
-    "Given the context, answer to the following question or request without explanation.\n\n";
-
 std::string_view strip(std::string_view text) {
   constexpr std::string_view kSpaces = " \t\r\n\f\v";
   const size_t first = text.find_first_not_of(kSpaces);
@@ -35,8 +32,8 @@ std::vector<TokenId> turn(const Model& model, std::string_view opening, std::str
 
 }  // namespace
 
-std::vector<TokenId> system_ids(const Model& model) {
-  return model.tokenizer().encode(std::string(known_prefix(model)) + std::string(kTask));
+std::vector<TokenId> system_ids(const Model& model, std::string_view task_line) {
+  return model.tokenizer().encode(std::string(known_prefix(model)) + std::string(task_line));
 }
 
 std::vector<TokenId> postfix_ids(const Model& model) { return model.tokenizer().encode(model.chat_template().postfix); }

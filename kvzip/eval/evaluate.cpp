@@ -1,0 +1,207 @@
+#include "kvzip/eval/evaluate.h"
+
+#include <algorithm>
+#include <chrono>
+#include <span>
+#include <utility>
+
+#include "kvzip/base/check.h"
+#include "kvzip/eval/beliefs.h"
+#include "kvzip/stages/answer.h"
+#include "kvzip/stages/prompt.h"
+
+namespace kvzip {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Tokens whose logits are held at once: a large vocabulary has a million bytes of them per token.
+constexpr size_t kProbe = 32;
+// As prefill() wants it for every document.
+constexpr size_t kLeastRoom = 128;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+size_t asked_of(const EvalDocument& document, const EvaluateOptions& options) {
+  const size_t all = document.questions.size();
+  return options.max_questions == 0 ? all : std::min(all, options.max_questions);
+}
+
+/// What follows the question, as one memory expects it.
+Beliefs beliefs_about(Conversation& conversation, std::span<const TokenId> question, std::span<const TokenId> answer) {
+  Beliefs beliefs;
+  if (answer.empty()) return beliefs;
+  std::vector<TokenId> said(question.begin(), question.end());
+  said.insert(said.end(), answer.begin(), answer.end() - 1);
+  conversation.reset();
+  for (size_t begin = 0; begin < said.size(); begin += kProbe) {
+    const size_t count = std::min(kProbe, said.size() - begin);
+    const std::vector<float> logits = conversation.logits(std::span(said).subspan(begin, count));
+    const size_t vocab = logits.size() / count;
+    // The row of position i predicts what stands at i + 1; the answer starts behind the question.
+    const size_t first = std::max(begin, question.size() - 1);
+    if (first >= begin + count) continue;
+    const size_t rows = begin + count - first;
+    const Beliefs piece = beliefs_of(std::span(logits).subspan((first - begin) * vocab, rows * vocab),
+                                     answer.subspan(first - (question.size() - 1), rows));
+    beliefs.p_answer.insert(beliefs.p_answer.end(), piece.p_answer.begin(), piece.p_answer.end());
+    beliefs.margin.insert(beliefs.margin.end(), piece.margin.begin(), piece.margin.end());
+    beliefs.top.insert(beliefs.top.end(), piece.top.begin(), piece.top.end());
+  }
+  return beliefs;
+}
+
+/// One question at one memory after another, the full one first.
+class Asker {
+ public:
+  Asker(const Model& model, const Task& task, const EvalQuestion& question)
+      : model_(model),
+        task_(task),
+        question_(question),
+        prompt_(prompt_of(task, question)),
+        prompt_ids_(question_ids(model, prompt_)),
+        right_ids_(model.tokenizer().encode(question.answer)) {
+    right_ids_.resize(std::min(right_ids_.size(), task.max_tokens));
+  }
+
+  AnswerRecord ask_full(const ContextCut& cut, size_t& tokens) {
+    AnswerRecord record;
+    Conversation conversation = converse(cut);
+    generate(conversation, record, tokens);
+    full_ids_ = std::move(ids_);
+    full_ = beliefs_about(conversation, prompt_ids_, full_ids_);
+    judge(conversation, full_, record);
+    return record;
+  }
+
+  AnswerRecord ask(const ContextCut& cut, size_t& tokens) {
+    AnswerRecord record;
+    Conversation conversation = converse(cut);
+    generate(conversation, record, tokens);
+    judge(conversation, beliefs_about(conversation, prompt_ids_, full_ids_), record);
+    return record;
+  }
+
+ private:
+  Conversation converse(const ContextCut& cut) const {
+    const Context& context = cut.context();
+    return {model_, past_of(cut), context.read_tokens(), context.shape().dtype};
+  }
+
+  void generate(Conversation& conversation, AnswerRecord& record, size_t& tokens) {
+    Answer answer = conversation.ask(prompt_, {.sampling = {}, .max_tokens = task_.max_tokens, .on_text = {}});
+    tokens += answer.ids.size();
+    record.text = std::move(answer.text);
+    record.score = grade(question_.metric, record.text, question_.answer);
+    ids_ = std::move(answer.ids);
+  }
+
+  void judge(Conversation& conversation, const Beliefs& beliefs, AnswerRecord& record) const {
+    BeliefComparison comparison = compare_beliefs(beliefs, full_);
+    record.p_answer = comparison.mean_p_answer;
+    record.log_p_answer = comparison.mean_log_p;
+    record.min_margin = comparison.min_margin;
+    record.flips = std::move(comparison.flips);
+    const Beliefs right = beliefs_about(conversation, prompt_ids_, right_ids_);
+    record.log_p_right = compare_beliefs(right, right).mean_log_p;
+  }
+
+  const Model& model_;
+  const Task& task_;
+  const EvalQuestion& question_;
+  std::string prompt_;
+  std::vector<TokenId> prompt_ids_;
+  std::vector<TokenId> right_ids_;
+  std::vector<TokenId> ids_;  // of the last answer
+  std::vector<TokenId> full_ids_;
+  Beliefs full_;
+};
+
+/// Counts the steps that are done, and passes them on.
+class Steps {
+ public:
+  Steps(const ProgressFn& progress, size_t total) : progress_(progress), total_(total) {}
+  void next() { report(progress_, {"evaluating", ++done_, total_}); }
+  /// For a stage inside a step: only asks whether to stop.
+  ProgressFn inside() const {
+    return [this](const Progress& /*state*/) { return !progress_ || progress_({"evaluating", done_, total_}); };
+  }
+
+ private:
+  const ProgressFn& progress_;
+  size_t total_;
+  size_t done_ = 0;
+};
+
+}  // namespace
+
+size_t steps_of(const EvalDocument& document, const EvaluateOptions& options) {
+  return 2 + asked_of(document, options) * (options.ratios.size() + 1);
+}
+
+size_t tokens_needed(const Model& model, const Task& task, const EvalDocument& document) {
+  size_t longest = 0;
+  for (const EvalQuestion& question : document.questions)
+    longest = std::max(longest, question_ids(model, prompt_of(task, question)).size());
+  return system_ids(model, task_line(task)).size() + model.tokenizer().encode(document.context).size() +
+         std::max(kLeastRoom, longest + task.max_tokens);
+}
+
+DocumentRecord evaluate_document(const Model& model, const Task& task, const EvalDocument& document,
+                                 const EvaluateOptions& options, DocumentTimes& times) {
+  const Method& method = options.method != nullptr ? *options.method : methods().front();
+  Steps steps(options.progress, steps_of(document, options));
+  DocumentRecord record;
+  record.depth = document.depth;
+
+  Clock::time_point start = Clock::now();
+  Reading reading = prefill_ids(model, system_ids(model, task_line(task)), model.tokenizer().encode(document.context),
+                                {options.kv_type, options.batch, steps.inside()});
+  times.reading = seconds_since(start);
+  record.system_tokens = reading.system.size();
+  record.document_tokens = reading.document.size();
+  steps.next();
+
+  start = Clock::now();
+  Scores scores = method.score(model, reading, {.batch = options.batch, .progress = steps.inside()});
+  times.scoring = seconds_since(start);
+  steps.next();
+
+  start = Clock::now();
+  std::vector<Selection> selections;
+  for (const double ratio : options.ratios) selections.push_back(select(scores, options.level, ratio));
+  const Context context = compress(model, std::move(reading), std::move(scores), 1.0);
+  times.compression = seconds_since(start);
+  record.kv_bytes_full = context.bytes();
+  for (size_t i = 0; i < selections.size(); ++i) {
+    const Keep& keep = selections[i].keep;
+    record.cuts.push_back(
+        {options.ratios[i], keep.ratio(), static_cast<double>(selections[i].threshold), context.bytes(keep)});
+  }
+
+  times.answers.assign(selections.size() + 1, 0);
+  times.answer_tokens.assign(selections.size() + 1, 0);
+  const size_t asked = asked_of(document, options);
+  for (size_t i = 0; i < asked; ++i) {
+    const EvalQuestion& question = document.questions[i];
+    Asker asker(model, task, question);
+    QuestionRecord answers{question.text, question.answer, std::string(metric_name(question.metric)), {}, {}};
+    for (size_t cut = 0; cut <= selections.size(); ++cut) {
+      start = Clock::now();
+      size_t& tokens = times.answer_tokens[cut];
+      if (cut > 0 && selections[cut - 1].keep.rows == context.held().rows) {
+        answers.pruned.push_back(answers.full);  // everything is kept
+      } else if (cut == 0) {
+        answers.full = asker.ask_full(ContextCut(context, context.held()), tokens);
+      } else {
+        answers.pruned.push_back(asker.ask(ContextCut(context, selections[cut - 1].keep), tokens));
+      }
+      times.answers[cut] += seconds_since(start);
+      steps.next();
+    }
+    record.questions.push_back(std::move(answers));
+  }
+  return record;
+}
+
+}  // namespace kvzip
