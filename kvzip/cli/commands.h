@@ -21,6 +21,7 @@ std::function<void()> add_info(CLI::App& command);
 std::function<void()> add_generate(CLI::App& command);
 std::function<void()> add_bench(CLI::App& command);
 std::function<void()> add_eval(CLI::App& command);
+std::function<void()> add_report(CLI::App& command);
 /// A command of `bench`.
 std::function<void()> add_bench_kv_cache(CLI::App& command);
 

@@ -24,7 +24,7 @@ struct Command {
   AddCommand add;
 };
 
-constexpr std::array<Command, 9> kCommands = {{
+constexpr std::array<Command, 10> kCommands = {{
     {"ask", "Answer questions about a document from its compressed memory", add_ask},
     {"chat", "Talk about a document: every question knows what was said before", add_chat},
     {"scores", "Show what a document's compression keeps, layer by layer and head by head", add_scores},
@@ -33,6 +33,7 @@ constexpr std::array<Command, 9> kCommands = {{
     {"info", "Describe a model file, and the memory that documents need", add_info},
     {"generate", "Continue a text, without document and template", add_generate},
     {"eval", "Evaluate what a model still knows at each ratio, over tasks and documents", add_eval},
+    {"report", "Put the results of evaluations together: tables, charts, a page", add_report},
     {"bench", "Measure reading, scoring and answering on this machine", add_bench},
 }};
 

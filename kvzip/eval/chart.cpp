@@ -1,0 +1,168 @@
+#include "kvzip/eval/chart.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ranges>
+
+#include "kvzip/text/lossy_utf8.h"
+
+namespace kvzip {
+namespace {
+
+// Pixels.
+constexpr double kLeft = 48;
+constexpr double kRight = 14;
+constexpr double kTop = 34;
+constexpr double kBottom = 44;
+constexpr double kCell = 34;
+constexpr size_t kColours = 8;
+constexpr size_t kTicks = 5;
+
+double clamped(double value) { return std::clamp(value, 0.0, 1.0); }
+double x_of(double value) { return kLeft + clamped(value) * (kChartWidth - kLeft - kRight); }
+double y_of(double value) { return kChartHeight - kBottom - clamped(value) * (kChartHeight - kTop - kBottom); }
+
+std::string text_at(double x, double y, std::string_view attributes, std::string_view text) {
+  return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" {}>{}</text>\n", x, y, attributes, escape_markup(text));
+}
+
+std::string line_from(double x1, double y1, double x2, double y2, std::string_view attributes) {
+  return fmt::format("<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" {}/>\n", x1, y1, x2, y2,
+                     attributes);
+}
+
+std::string axes(const Chart& chart) {
+  std::string out;
+  for (size_t tick = 0; tick <= kTicks; ++tick) {
+    const double value = static_cast<double>(tick) / kTicks;
+    const std::string label = fmt::format("{:.0f}", value * 100);
+    out += line_from(x_of(0), y_of(value), x_of(1), y_of(value), R"(class="grid")");
+    out += text_at(x_of(0) - 6, y_of(value) + 4, R"(class="label" text-anchor="end")", label);
+    out += text_at(x_of(value), y_of(0) + 16, R"(class="label" text-anchor="middle")", label);
+  }
+  out += text_at((x_of(0) + x_of(1)) / 2, kChartHeight - 8, R"(class="label" text-anchor="middle")", chart.x_label);
+  const double middle = (y_of(0) + y_of(1)) / 2;
+  out += text_at(12, middle,
+                 fmt::format(R"svg(class="label" text-anchor="middle" transform="rotate(-90 12 {:.1f})")svg", middle),
+                 chart.y_label);
+  return out + text_at(kLeft, 20, R"(class="title")", chart.title);
+}
+
+std::string band(const ChartLine& line, const std::string& colour) {
+  std::string points;
+  for (const ChartPoint& point : line.points) points += fmt::format("{:.1f},{:.1f} ", x_of(point.x), y_of(point.high));
+  for (const ChartPoint& point : std::views::reverse(line.points))
+    points += fmt::format("{:.1f},{:.1f} ", x_of(point.x), y_of(point.low));
+  return fmt::format("<polygon points=\"{}\" fill=\"{}\" opacity=\"0.15\"/>\n", points, colour);
+}
+
+std::string path(const ChartLine& line, const std::string& colour) {
+  std::string points;
+  std::string dots;
+  for (const ChartPoint& point : line.points) {
+    points += fmt::format("{:.1f},{:.1f} ", x_of(point.x), y_of(point.y));
+    dots += fmt::format(
+        "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\" fill=\"{}\"><title>{}: {:.1f} % at {:g} % kept "
+        "({:.1f} to {:.1f})</title></circle>\n",
+        x_of(point.x), y_of(point.y), colour, escape_markup(line.name), point.y * 100, point.x * 100, point.low * 100,
+        point.high * 100);
+  }
+  return fmt::format("<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\"/>\n{}", points, colour,
+                     dots);
+}
+
+}  // namespace
+
+std::string draw_chart(const Chart& chart, double x, double y) {
+  std::string out = fmt::format(
+      "<svg class=\"chart\" x=\"{0:g}\" y=\"{1:g}\" width=\"{2:g}\" height=\"{3:g}\" "
+      "viewBox=\"0 0 {2:g} {3:g}\" role=\"img\" aria-label=\"{4}\">\n",
+      x, y, kChartWidth, kChartHeight, escape_markup(chart.title));
+  out += axes(chart);
+  if (chart.level) {
+    out += line_from(x_of(0), y_of(*chart.level), x_of(1), y_of(*chart.level), R"(class="level")");
+    out += text_at(x_of(1) - 4, y_of(*chart.level) - 5, R"(class="label" text-anchor="end")", chart.level_name);
+  }
+  for (size_t i = 0; i < chart.lines.size(); ++i) out += band(chart.lines[i], chart_colour(i));
+  for (size_t i = 0; i < chart.lines.size(); ++i) {
+    out += path(chart.lines[i], chart_colour(i));
+    const double at = kTop + 10 + 15 * static_cast<double>(i);
+    out += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"10\" height=\"3\" fill=\"{}\"/>\n", kLeft + 8, at - 5,
+                       chart_colour(i));
+    out += text_at(kLeft + 23, at, R"(class="label")", chart.lines[i].name);
+  }
+  return out + "</svg>\n";
+}
+
+std::string draw_heat_map(const HeatMap& map) {
+  const double left = 64;
+  const double top = 44;
+  const double width = left + kCell * static_cast<double>(map.columns.size()) + 12;
+  const double height = top + kCell * static_cast<double>(map.rows.size()) + 34;
+  std::string out = fmt::format(
+      "<svg class=\"chart\" width=\"{0:g}\" height=\"{1:g}\" viewBox=\"0 0 {0:g} {1:g}\" role=\"img\" "
+      "aria-label=\"{2}\">\n",
+      width, height, escape_markup(map.title));
+  out += text_at(4, 18, R"(class="title")", map.title);
+  for (size_t column = 0; column < map.columns.size(); ++column) {
+    const double x = left + kCell * (static_cast<double>(column) + 0.5);
+    out += text_at(x, top - 6, R"(class="label" text-anchor="middle")", map.columns[column]);
+  }
+  for (size_t row = 0; row < map.rows.size(); ++row) {
+    const double y = top + kCell * static_cast<double>(row);
+    out += text_at(left - 6, y + kCell / 2 + 4, R"(class="label" text-anchor="end")", map.rows[row]);
+    for (size_t column = 0; column < map.columns.size(); ++column) {
+      const auto value = map.values[row * map.columns.size() + column];
+      const double x = left + kCell * static_cast<double>(column);
+      // From red over yellow to green, each dark enough for white digits.
+      const std::string fill = value ? fmt::format("hsl({:.0f} 55% 38%)", 120 * clamped(*value)) : "none";
+      out += fmt::format(
+          "<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:g}\" height=\"{:g}\" rx=\"3\" fill=\"{}\" class=\"cell\"/>\n",
+          x + 1, y + 1, kCell - 2, kCell - 2, fill);
+      if (value)
+        out += text_at(x + kCell / 2, y + kCell / 2 + 4, R"(class="digits" text-anchor="middle")",
+                       fmt::format("{:.0f}", *value * 100));
+    }
+  }
+  const double middle = left + kCell * static_cast<double>(map.columns.size()) / 2;
+  out += text_at(middle, height - 14, R"(class="label" text-anchor="middle")",
+                 fmt::format("{} (across), {} (down)", map.column_label, map.row_label));
+  return out + "</svg>\n";
+}
+
+std::string chart_colour(size_t index) { return fmt::format("var(--c{})", index % kColours); }
+
+std::string_view chart_style() {
+  return R"(:root{--ground:#fff;--ink:#1c1c1e;--faint:#6b6b70;--rule:#d8d8dc;--c0:#0b62c4;--c1:#c8430c;--c2:#2a7d2e;
+--c3:#7a3fb0;--c4:#a36a00;--c5:#b0226e;--c6:#007c86;--c7:#5f5f66}
+@media (prefers-color-scheme:dark){:root{--ground:#17181b;--ink:#ececf0;--faint:#a0a0a8;--rule:#3a3b40;--c0:#6cb0ff;
+--c1:#ff9466;--c2:#7bd17f;--c3:#c79bf2;--c4:#e8b95a;--c5:#f58bc0;--c6:#5fd0d9;--c7:#b4b4bc}}
+.chart{font-family:system-ui,sans-serif;font-size:11px}
+.chart .title{font-size:13px;font-weight:600;fill:var(--ink)}.chart .label{fill:var(--faint)}
+.chart .grid{stroke:var(--rule)}.chart .level{stroke:var(--faint);stroke-dasharray:5 4}
+.chart .digits{fill:#fff}.chart .cell{stroke:var(--rule)}
+)";
+}
+
+std::string escape_markup(std::string_view text) {
+  std::string out;
+  for (const char c : lossy_utf8(text)) {
+    if (c == '&') {
+      out += "&amp;";
+    } else if (c == '<') {
+      out += "&lt;";
+    } else if (c == '>') {
+      out += "&gt;";
+    } else if (c == '"') {
+      out += "&quot;";
+    } else if (c == '\'') {
+      out += "&#39;";
+    } else if (c == '\n' || c == '\t' || static_cast<unsigned char>(c) >= 0x20) {
+      out += c;
+    }
+  }
+  return out;
+}
+
+}  // namespace kvzip
