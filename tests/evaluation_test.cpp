@@ -161,6 +161,26 @@ TEST_F(Evaluation, TooLongDocumentsAreSkippedAndCounted) {
   EXPECT_EQ(results_in(folder_.file("out")).size(), 1U);
 }
 
+TEST_F(Evaluation, CheckFindsTheRatioThatADocumentBears) {
+  const std::string file = KVZIP_SOURCE_DIR "/tests/golden/contexts/lighthouse.txt";
+  const ProcessResult result = run_process(
+      {{kProgram, "check", file, "--ratios", "0.5,0.01,1", "--sample", "200", "--loss", "0.5", "--json", "-q"},
+       "",
+       {}});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const nlohmann::json report = nlohmann::json::parse(result.out);
+  const auto& memories = report["memories"];
+  ASSERT_EQ(memories.size(), 4U);
+  EXPECT_NEAR(memories[3]["loss"].get<double>(), memories[0]["loss"].get<double>(), 1e-9) << "all kept";
+  EXPECT_NEAR(memories[3]["kl"].get<double>(), 0, 1e-9);
+  EXPECT_LT(memories[0]["loss"], 1.0) << "the full memory repeats its document";
+  EXPECT_GT(memories[1]["kl"], 0);
+  EXPECT_GT(memories[2]["kl"], memories[1]["kl"]);
+  EXPECT_GT(memories[2]["loss"], memories[0]["loss"].get<double>() + 0.5) << "one row in a hundred is too few";
+  EXPECT_EQ(report["smallest_ratio"], 0.5);
+  EXPECT_EQ(run_process({{kProgram, "check", file, "--ratios", "2"}, "", {}}).exit_code, 2);
+}
+
 TEST_F(Evaluation, WrongCommandLinesAndFilesAreSaidInOneLine) {
   const auto fails = [&](const Words& more, int code, const std::string& part) {
     const ProcessResult result = run("out", more);

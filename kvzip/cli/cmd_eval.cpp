@@ -2,14 +2,12 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "kvzip/cli/commands.h"
-#include "kvzip/cli/display_text.h"
 #include "kvzip/cli/format.h"
 #include "kvzip/cli/json_output.h"
+#include "kvzip/cli/ratio_list.h"
 #include "kvzip/eval/run.h"
 
 namespace kvzip::cli {
@@ -38,24 +36,6 @@ struct EvalFlags {
   OutputFlags output;
 };
 
-std::vector<double> parse_ratios(const std::string& text) {
-  std::vector<double> ratios;
-  for (size_t begin = 0; begin <= text.size();) {
-    const size_t end = std::min(text.find(',', begin), text.size());
-    double ratio = 0;
-    const auto [stop, failure] = std::from_chars(text.data() + begin, text.data() + end, ratio);
-    const bool known = std::find(ratios.begin(), ratios.end(), ratio) != ratios.end();
-    if (failure != std::errc() || stop != text.data() + end || !(ratio > 0 && ratio <= 1) || known) {
-      throw Error(ErrorCode::usage,
-                  fmt::format("--ratios {}: expected different fractions KEPT above 0 and up to 1, set apart by commas",
-                              one_line(text)));
-    }
-    ratios.push_back(ratio);
-    begin = end + 1;
-  }
-  return ratios;
-}
-
 /// One run of the command over its tasks.
 class Eval {
  public:
@@ -71,31 +51,35 @@ class Eval {
     options_.folder = flags_.folder;
     options_.first = flags_.first;
     options_.shard = flags_.shard.empty() ? shard_of_environment().value_or(Shard{}) : parse_shard(flags_.shard);
-    std::vector<const Task*> chosen = chosen_tasks();
+    const std::vector<std::string> chosen = chosen_tasks();
     if (!flags_.files.empty() && chosen.size() != 1)
       throw Error(ErrorCode::usage, "--files: expected one task, found several");
     engine_.emplace(load_engine(flags_.engine, bar_));
     Json all = Json::array();
-    for (const Task* task : chosen) all.push_back(run_task(*task));
+    for (const std::string& name : chosen) all.push_back(run_task(name, find_task(name)));
     if (flags_.output.json) print_json({{"folder", flags_.folder}, {"tasks", all}});
   }
 
  private:
-  std::vector<const Task*> chosen_tasks() const {
-    std::vector<const Task*> chosen;
+  std::vector<std::string> chosen_tasks() const {
+    std::vector<std::string> chosen;
     for (const std::string& name : flags_.tasks) {
       if (name != "all") {
-        chosen.push_back(&find_task(name));
+        find_task(name);
+        chosen.push_back(name);
         continue;
       }
-      for (const Task& task : tasks()) chosen.push_back(&task);
+      for (const Task& task : tasks()) {
+        if (is_built_in(task)) chosen.emplace_back(task.name);
+      }
     }
     return chosen;
   }
 
-  EvalSettings settings_of(const Task& task) const {
+  EvalSettings settings_of(const std::string& name, const Task& task) const {
+    const bool generated = task.origin == Origin::generated && flags_.files.empty();
     const Model& model = engine_->model;
-    return {.task = std::string(task.name),
+    return {.task = name,
             .model = model_label(flags_.engine.model),
             .weights = flags_.engine.weights,
             .chat_template = model.chat_template().name,
@@ -105,20 +89,20 @@ class Eval {
             .kv_type = flags_.reading.kv_type,
             .device = flags_.engine.device,
             .files = model_label(flags_.files.empty() ? "built-in" : flags_.files),
-            .tokens = task.generate != nullptr ? flags_.tokens : 0,
-            .seed = task.generate != nullptr ? flags_.seed : 0,
+            .tokens = generated ? flags_.tokens : 0,
+            .seed = generated ? flags_.seed : 0,
             .max_questions = flags_.max_questions,
             .ratios = options_.evaluate.ratios,
             .version = KVZIP_VERSION};
   }
 
-  Json run_task(const Task& task) {
+  Json run_task(const std::string& name, const Task& task) {
     const Tokenizer& tokenizer = engine_->model.tokenizer();
     const auto count = [&](std::string_view text) { return tokenizer.encode(text).size(); };
     const auto source = open_task(task, {flags_.files, flags_.tokens, flags_.seed, count});
-    options_.settings = settings_of(task);
+    options_.settings = settings_of(name, task);
     options_.count = flags_.count != 0 ? flags_.count : source->size().value_or(kGeneratedDocuments);
-    options_.progress = bar_.stage(std::string(task.name), "step");
+    options_.progress = bar_.stage(name, "step");
     const Stopwatch watch;
     const RunSummary summary = run_evaluation(engine_->model, task, *source, options_);
     std::string line =
@@ -126,8 +110,8 @@ class Eval {
     if (summary.found > 0) line += fmt::format(", {} there already", summary.found);
     if (!summary.skipped.empty())
       line += fmt::format(", {} beyond the model's context skipped", summary.skipped.size());
-    bar_.note(task.name, line);
-    return {{"task", task.name},
+    bar_.note(name, line);
+    return {{"task", name},
             {"evaluated", summary.evaluated},
             {"found", summary.found},
             {"skipped", summary.skipped},
@@ -147,12 +131,13 @@ std::string footer() {
       "OUT/TASK/INDEX_MODEL/output-LEVEL.json, beside a file of times. Documents that are finished are not evaluated "
       "again,\n"
       "so that a run that was stopped goes on. Under mpirun each process takes its share.\n\nTasks:\n";
-  for (const Task& task : tasks()) text += fmt::format("  {:<20}{}\n", task.name, task.summary);
+  for (const Task& task : tasks()) text += fmt::format("  {:<30}{}\n", task.name, task.summary);
   text +=
       "\nExamples:\n"
       "  kvzip eval -d qa --ratios 1.0,0.5,0.3,0.1                 12 documents, 240 questions\n"
       "  kvzip eval -d needle kv --length 4000 --num 22            two generated tasks\n"
       "  kvzip eval -d qa --files my_documents/ -m qwen3-8b        one's own documents and questions\n"
+      "  kvzip eval -d squad --files train-v1.1.json --num 100     a published data set\n"
       "  kvzip eval -d all --shard 1/4                             a quarter of the documents\n"
       "  mpirun -n 4 kvzip eval -d all                             all of them, on four processes\n";
   return text;
@@ -162,7 +147,7 @@ std::string footer() {
 
 std::function<void()> add_eval(CLI::App& command) {
   const auto flags = std::make_shared<EvalFlags>();
-  command.add_option("-d,--data", flags->tasks, "Tasks, or `all` of them")->required();
+  command.add_option("-d,--data", flags->tasks, "Tasks, or `all` that need no files")->required();
   command.add_option("--ratios", flags->ratios, "Fractions KEPT, set apart by commas")->capture_default_str();
   command
       .add_option("--level", flags->level,

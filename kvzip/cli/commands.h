@@ -22,6 +22,7 @@ std::function<void()> add_generate(CLI::App& command);
 std::function<void()> add_bench(CLI::App& command);
 std::function<void()> add_eval(CLI::App& command);
 std::function<void()> add_report(CLI::App& command);
+std::function<void()> add_check(CLI::App& command);
 /// A command of `bench`.
 std::function<void()> add_bench_kv_cache(CLI::App& command);
 

@@ -24,7 +24,7 @@ struct Command {
   AddCommand add;
 };
 
-constexpr std::array<Command, 10> kCommands = {{
+constexpr std::array<Command, 11> kCommands = {{
     {"ask", "Answer questions about a document from its compressed memory", add_ask},
     {"chat", "Talk about a document: every question knows what was said before", add_chat},
     {"scores", "Show what a document's compression keeps, layer by layer and head by head", add_scores},
@@ -32,6 +32,7 @@ constexpr std::array<Command, 10> kCommands = {{
     {"tokenizer", "Train a tokenizer on text files", add_tokenizer},
     {"info", "Describe a model file, and the memory that documents need", add_info},
     {"generate", "Continue a text, without document and template", add_generate},
+    {"check", "Show which keep ratio a document bears, without any questions", add_check},
     {"eval", "Evaluate what a model still knows at each ratio, over tasks and documents", add_eval},
     {"report", "Put the results of evaluations together: tables, charts, a page", add_report},
     {"bench", "Measure reading, scoring and answering on this machine", add_bench},

@@ -11,8 +11,15 @@
 namespace kvzip {
 namespace {
 
+Scores score_locally(const Model& model, const Reading& reading, const ScoreOptions& options) {
+  ScoreOptions local = options;
+  local.scoring = Scoring::local;
+  return score(model, reading, local);
+}
+
 constexpr auto kMethods = std::to_array<Method>({
     {"kvzip", "exact", score},
+    {"kvzip", "local", score_locally},
 });
 
 }  // namespace

@@ -61,7 +61,7 @@ TEST(Tasks, OpenWithAndWithoutFiles) {
   EXPECT_FALSE(generated->size().has_value());
   EXPECT_EQ(generated->document(5).context, generated->document(5).context);
   EXPECT_EQ(open_task(find_task("qa"), {})->size(), shipped_qa_documents().size());
-  EXPECT_NE(message_of([] { open_task(find_task("kv"), {.files = "x"}); }).find("no files"), std::string::npos);
+  EXPECT_NE(message_of([] { open_task(find_task("kv"), {.files = "x"}); }).find("no --files"), std::string::npos);
 }
 
 TEST(Tasks, ReadDocumentsOfTheSameForm) {
@@ -90,7 +90,7 @@ TEST(Tasks, ReadDocumentsOfTheSameForm) {
 
 TEST(Tasks, PromptsAreTheOriginals) {
   EXPECT_EQ(prompt_of(find_task("qa"), {"Who?", "me", Metric::include}), "Q: Who?");
-  const Task reasoning{.name = "gsm", .summary = "", .reasons = true};
+  const Task& reasoning = find_task("gsm");
   EXPECT_TRUE(prompt_of(reasoning, {"How many?", "2", Metric::gsm}).ends_with("'The answer is'. Q: How many?"));
   EXPECT_NE(task_line(reasoning).find("reasoning question"), std::string_view::npos);
 }
