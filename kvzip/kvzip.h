@@ -21,6 +21,7 @@
 #include "kvzip/policy/kept_pairs.h"
 #include "kvzip/policy/level.h"
 #include "kvzip/stages/answer.h"
+#include "kvzip/stages/answer_together.h"
 #include "kvzip/stages/compress.h"
 #include "kvzip/stages/memory.h"
 #include "kvzip/stages/prefill.h"

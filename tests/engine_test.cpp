@@ -72,6 +72,26 @@ TEST_P(EngineTest, OneScoringServesEveryRatio) {
   }
 }
 
+TEST_P(EngineTest, QuestionsTogetherAreAnsweredAsOneByOne) {
+  const Context context = read_and_compress(0.3);
+  const ContextCut cut(context, context.held());
+  const std::vector<std::string> questions = {"What is the name of the station cat?", "Who is the principal keeper?",
+                                              "When was the lighthouse lit, and by whom?"};
+  for (const float temperature : {0.0F, 0.7F}) {
+    const AnswerOptions options{.sampling = {.temperature = temperature, .seed = 3}, .max_tokens = 14, .on_text = {}};
+    const std::vector<Answer> together =
+        answer_together(model_, past_of(cut), context.read_tokens(), context.shape().dtype, questions, options);
+    ASSERT_EQ(together.size(), questions.size());
+    for (size_t i = 0; i < questions.size(); ++i) {
+      const Answer alone = answer(model_, cut, questions[i], options);
+      EXPECT_EQ(together[i].ids, alone.ids) << questions[i] << ": " << together[i].text << " / " << alone.text;
+      EXPECT_EQ(together[i].text, alone.text);
+      EXPECT_EQ(together[i].reason, alone.reason);
+      EXPECT_EQ(together[i].question_tokens, alone.question_tokens);
+    }
+  }
+}
+
 TEST_P(EngineTest, ACancelledStageLeavesTheReadingUsable) {
   const Reading reading = prefill(model_, lighthouse());
   const Scores expected = score(model_, reading);

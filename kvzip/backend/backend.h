@@ -25,6 +25,19 @@ struct LinearPart {
   bool accumulate = false;      ///< add to what `out` holds: the residual stream
 };
 
+/// What linear layers multiply: rows `[tokens, in]`, as they are or after an RMS norm as rms_norm() does it.
+struct LinearInput {
+  LinearInput(const ConstView& rows) : x(rows) {}  // NOLINT(google-explicit-constructor): rows are an input
+  LinearInput(const View& rows) : x(rows) {}       // NOLINT(google-explicit-constructor)
+  LinearInput(const ConstView& rows, const float* weight, float epsilon, const View& room)
+      : x(rows), norm(weight), eps(epsilon), normed(room) {}
+
+  ConstView x;
+  const float* norm = nullptr;  ///< `[in]`; null = no norm
+  float eps = 0;
+  View normed;  ///< `[tokens, in]` activations: room for what the norm gives, left open afterwards
+};
+
 enum class Activation : uint8_t { silu, gelu_tanh };
 
 /// Which pairs of a head's values are rotated together.
@@ -87,6 +100,11 @@ class Backend : public Memory {
   virtual std::string description() const = 0;
   /// Bytes that can be allocated now without swapping.
   virtual size_t available_memory() const = 0;
+  /// The most bytes that were in use at once so far: of a GPU's memory those that this backend took, on the CPU all of
+  /// the process.
+  virtual size_t peak_memory() const = 0;
+  /// Tokens per pass beyond which more gain next to nothing.
+  virtual size_t preferred_batch() const = 0;
   /// To be said before weights are loaded: the types below may depend on it.
   virtual void set_precision(Precision precision) = 0;
   /// In what activations are best held (f32, or bf16 where the device computes in it). The residual stream, angles and
@@ -117,7 +135,10 @@ class Backend : public Memory {
   /// `[cols]` f32. In place if out is x.
   virtual void layer_norm(const ConstView& x, const float* weight, const float* bias, float eps, const View& out) = 0;
   /// All `parts` from the same input `[tokens, in]`.
-  virtual void linear(const ConstView& x, std::span<const LinearPart> parts) = 0;
+  virtual void linear(const LinearInput& in, std::span<const LinearPart> parts) = 0;
+  /// gate.out = activation(x * gate^T) * (x * up^T): the first half of a gated feed-forward part, biases included. What
+  /// up.out holds afterwards is left open.
+  virtual void gated_linear(const LinearInput& in, const LinearPart& gate, const LinearPart& up, Activation activation);
   /// gate = activation(gate) * up, `[tokens, n]`.
   virtual void gated_activation(const View& gate, const ConstView& up, Activation activation) = 0;
   /// x = activation(x), `[tokens, n]`.
@@ -138,6 +159,16 @@ class Backend : public Memory {
   /// Softmax attention of every query over all rows that it sees in all segments; where `score` is set, raises log
   /// scores too.
   virtual void attend(const AttendArgs& args) = 0;
+  /// Calls without scores that don't depend on each other, as if one by one. Questions over one context come so: what
+  /// their calls share need not be read for each of them.
+  virtual void attend_together(std::span<const AttendArgs> calls);
+  /// places[i] = where the largest of row i of some f32 logits stands: of equal ones the first, NaN and -infinity
+  /// never, and what is above the largest float counts as that; logits.cols where there is none. Waits for the device.
+  virtual void likeliest(const ConstView& logits, std::span<size_t> places) = 0;
+
+ protected:
+  /// The rows to multiply, after the norm where there is one.
+  ConstView rows_of_input(const LinearInput& in);
 };
 
 /// The CPU backend. Throws Error{unsupported} on a processor without AVX2 (x86) or NEON (ARM).

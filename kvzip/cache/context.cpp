@@ -7,17 +7,10 @@
 
 #include "kvzip/base/check.h"
 #include "kvzip/base/parallel.h"
+#include "kvzip/base/ranking.h"
 
 namespace kvzip {
 namespace {
-
-/// Indices of `scores`, highest first; equal scores keep their order.
-std::vector<uint32_t> descending(std::span<const float> scores) {
-  std::vector<uint32_t> order(scores.size());
-  std::iota(order.begin(), order.end(), 0U);
-  std::stable_sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return scores[a] > scores[b]; });
-  return order;
-}
 
 /// One head's memory: `rows` keys, then `rows` values.
 Buffer head_memory(Backend& backend, size_t rows, size_t row_bytes, KvRows& head) {
@@ -55,7 +48,8 @@ Context Context::from_tail(Backend& backend, Tail&& tail, size_t system_len, Sco
   context.order_.resize(keep.rows.size());
   parallel_ranges(context.order_.size(), 1, [&](size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) {
-      context.order_[i] = descending(context.scores_.row(i / keep.kv_heads, i % keep.kv_heads));
+      const auto scores_of_head = context.scores_.row(i / keep.kv_heads, i % keep.kv_heads);
+      context.order_[i] = largest_first(scores_of_head, keep.rows[i]);
     }
   });
 
@@ -107,8 +101,7 @@ void Context::copy_scored(const Tail& tail, size_t layer, size_t scored) {
   Layer& to = layers_[layer];
   to.heads.resize(shape_.kv_heads);
   for (size_t h = 0; h < shape_.kv_heads; ++h) {
-    std::vector<uint32_t>& order = order_[scored * shape_.kv_heads + h];
-    order.resize(held_.at(scored, h));
+    const std::vector<uint32_t>& order = order_[scored * shape_.kv_heads + h];
     std::vector<uint32_t> index(system_len_ + order.size());
     std::iota(index.begin(), index.begin() + static_cast<std::ptrdiff_t>(system_len_), 0U);
     std::transform(order.begin(), order.end(), index.begin() + static_cast<std::ptrdiff_t>(system_len_),

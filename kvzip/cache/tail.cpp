@@ -29,6 +29,22 @@ void Tail::reserve(size_t rows, size_t batch) {
   }
 }
 
+Tail Tail::continuation() const {
+  Tail next(*backend_, shape_, end_position());
+  const size_t row = shape_.head_row_bytes();
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    if (shape_.windows[i] > 0) continue;  // these move their rows about
+    const Layer& layer = layers_[i];
+    next.layers_[i].capacity = layer.capacity - layer.len();
+    for (size_t h = 0; h < shape_.kv_heads; ++h) {
+      const KvRows& head = layer.heads[h];
+      next.layers_[i].heads[h] = {static_cast<std::byte*>(head.k) + head.len * row,
+                                  static_cast<std::byte*>(head.v) + head.len * row, 0};
+    }
+  }
+  return next;
+}
+
 void Tail::append(size_t index, const ConstView& k, const ConstView& v) {
   Layer& layer = layers_[index];
   if (layer.len() + k.rows > layer.capacity) {

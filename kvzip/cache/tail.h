@@ -18,6 +18,10 @@ class Tail {
   /// Makes room for `rows` more rows in one step (sliding layers: for as many as a batch of `batch` rows needs).
   /// Throws Error{memory}.
   void reserve(size_t rows, size_t batch);
+  /// An empty tail behind this one's last row. While it fits, its rows of global layers lie in the room that is
+  /// reserved behind this one's rows, so that both are one stretch of memory to a backend that can use that. This tail
+  /// must outlive it and stay as it is meanwhile; one continuation at a time.
+  Tail continuation() const;
   /// Adds the rows k and v, `[tokens, kv_heads * head_dim]` f32, to one layer. Sliding layers drop what no later query
   /// can see.
   void append(size_t index, const ConstView& k, const ConstView& v);
@@ -39,7 +43,7 @@ class Tail {
 
  private:
   struct Layer {
-    Buffer memory;        // keys of all heads, then values of all heads
+    Buffer memory;        // keys of all heads, then values of all heads; empty where the rows lie in another tail's
     size_t capacity = 0;  // rows per head that fit
     size_t first_position = 0;
     std::vector<KvRows> heads;

@@ -116,6 +116,28 @@ TEST_F(TailTest, CopiesRowsOfAnotherTail) {
   EXPECT_THROW(to.append_rows(0, from, 20, 4), Error);
 }
 
+TEST_F(TailTest, AContinuationLiesBehindTheRowsWhileItFits) {
+  Tail tail(*backend_, shape_, 3);
+  tail.reserve(20, 20);
+  append(tail, 13);
+  for (int round = 0; round < 2; ++round) {  // a second one overwrites the first one's rows and nothing else
+    Tail next = tail.continuation();
+    EXPECT_EQ(next.end_position(), 16U);
+    append(next, 6);
+    expect_rows(next.segment(0), 22);
+    expect_rows(next.segment(1), 22);
+    for (size_t h = 0; h < kHeads; ++h) {
+      const KvRows& before = tail.segment(0).heads[h];
+      EXPECT_EQ(next.segment(0).heads[h].k, static_cast<float*>(before.k) + 13 * kDim);
+      EXPECT_EQ(next.segment(0).heads[h].v, static_cast<float*>(before.v) + 13 * kDim);
+    }
+    append(next, 5);  // more than there is room for: it moves
+    expect_rows(next.segment(0), 27);
+    expect_rows(tail.segment(0), 16);
+    expect_rows(tail.segment(1), 16);
+  }
+}
+
 TEST_F(TailTest, CountsBytesOfRowsHeld) {
   Tail tail(*backend_, shape_, 0);
   append(tail, 4);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 #include <random>
 
 #include "kvzip/cli/interrupt.h"
@@ -35,6 +36,21 @@ Scores made_up_scores(const CacheShape& shape, size_t len, uint64_t seed) {
     }
   }
   return scores;
+}
+
+/// Repeat inputs as long as real ones, for models that can't spell the instruction: random tokens stand for it.
+std::vector<RepeatInput> repeat_inputs_of(const Model& model, const Reading& reading) {
+  constexpr size_t kInstructionTokens = 30;
+  if (model.has_tokenizer()) return repeat_inputs(model, reading.document);
+  std::vector<RepeatInput> inputs;
+  for (size_t begin = 0; begin < reading.document.size(); begin += kRepeatChunk) {
+    RepeatInput input{begin, std::min(kRepeatChunk, reading.document.size() - begin),
+                      random_ids(kInstructionTokens, model.config().vocab, begin)};
+    const auto chunk = std::span(reading.document).subspan(begin, input.len);
+    input.ids.insert(input.ids.end(), chunk.begin(), chunk.end());
+    inputs.push_back(std::move(input));
+  }
+  return inputs;
 }
 
 ProgressFn until_interrupted() {
@@ -83,65 +99,87 @@ std::vector<ScoringFigure> Bench::scoring(size_t tokens) const {
   std::vector<double> prefills;
   std::array<std::vector<double>, kKinds.size()> scorings;
   std::array<std::vector<double>, kKinds.size()> ratios;
+  std::vector<double> compressions;
   for (size_t i = 0; i < plan_.repetitions; ++i) {
     Stopwatch watch;
-    const Reading reading = read(tokens);
+    Reading reading = read(tokens);
     prefills.push_back(watch.seconds());
+    const std::vector<RepeatInput> inputs = repeat_inputs_of(engine_.model, reading);
+    Scores exact;
     for (size_t k = 0; k < kKinds.size(); ++k) {
       watch = Stopwatch();
-      score(engine_.model, reading, {.scoring = kKinds[k], .batch = reading_.batch, .progress = until_interrupted()});
+      Scores scores = score(engine_.model, reading, inputs,
+                            {.scoring = kKinds[k], .batch = reading_.batch, .progress = until_interrupted()});
       scorings[k].push_back(watch.seconds());
       ratios[k].push_back(scorings[k].back() / prefills.back());
+      if (kKinds[k] == Scoring::exact) exact = std::move(scores);
     }
+    watch = Stopwatch();
+    const Context context = compress(engine_.model, std::move(reading), std::move(exact), kCompressed);
+    engine_.backend->synchronize();
+    compressions.push_back(watch.seconds());
   }
   std::vector<ScoringFigure> figures;
   for (size_t k = 0; k < kKinds.size(); ++k) {
-    figures.push_back({kKinds[k], tokens, spread_of(scorings[k]), spread_of(prefills), spread_of(ratios[k])});
+    figures.push_back({kKinds[k], tokens, spread_of(scorings[k]), spread_of(prefills), spread_of(ratios[k]),
+                       spread_of(compressions)});
   }
   return figures;
 }
 
 // Forced tokens instead of chosen ones: the work of a pass is the same, and no stop token ends it early.
-double Bench::decode_once(const PastFn& past, size_t depth) const {
+double Bench::decode_once(const PastFn& past, size_t depth, size_t questions) const {
   const Model& model = engine_.model;
   Forward forward(model);
-  Tail tail(model.backend(), model.cache_shape(tail_type(reading_.dtype())), depth);
-  const std::vector<TokenId> ids = random_ids(plan_.decode_tokens + 1, model.config().vocab, plan_.seed + 1);
+  std::vector<Tail> tails;
+  std::vector<Tail*> tail_list;
+  tails.reserve(questions);
+  for (size_t q = 0; q < questions; ++q) {
+    tails.emplace_back(model.backend(), model.cache_shape(tail_type(reading_.dtype())), depth);
+    tail_list.push_back(&tails.back());
+  }
+  const size_t vocab = model.config().vocab;
+  const std::vector<TokenId> ids = random_ids((plan_.decode_tokens + 1) * questions, vocab, plan_.seed + 1);
   Stopwatch watch;
-  for (size_t i = 0; i < ids.size(); ++i) {
+  for (size_t i = 0; i <= plan_.decode_tokens; ++i) {
     throw_if_interrupted();
     if (i == 1) watch = Stopwatch();  // the first token only warms up
-    forward.run({.tokens = std::span(ids).subspan(i, 1), .tail = &tail, .past = past, .logits = Logits::last});
+    const auto tokens = std::span(ids).subspan(i * questions, questions);
+    forward.likeliest({.tokens = tokens, .tails = tail_list, .past = past, .logits = Logits::all}, vocab);
   }
-  return static_cast<double>(plan_.decode_tokens) / watch.seconds();
+  return static_cast<double>(plan_.decode_tokens * questions) / watch.seconds();
 }
 
 std::vector<DecodeFigure> Bench::decode(size_t depth) const {
-  if (depth == 0) {
-    std::vector<double> rates;
-    for (size_t i = 0; i < plan_.repetitions; ++i) rates.push_back(decode_once({}, 0));
-    return {{0, 1, 0, spread_of(rates)}};
-  }
-  Reading reading = read(depth);
-  Scores scores = made_up_scores(reading.tail.shape(), depth, plan_.seed);
+  std::vector<double> ratios = plan_.keeps;
   std::vector<Keep> keeps;
-  keeps.reserve(plan_.keeps.size());
-  for (const double ratio : plan_.keeps) keeps.push_back(select(scores, Level::pair, ratio).keep);
-  const Keep all = select(scores, Level::pair, 1).keep;
-  const Context context = compress(engine_.model, std::move(reading), std::move(scores), all);
+  std::optional<Context> context;
+  if (depth == 0) {
+    ratios = {1};
+  } else {
+    Reading reading = read(depth);
+    Scores scores = made_up_scores(reading.tail.shape(), depth, plan_.seed);
+    for (const double ratio : ratios) keeps.push_back(select(scores, Level::pair, ratio).keep);
+    const Keep all = select(scores, Level::pair, 1).keep;
+    context = compress(engine_.model, std::move(reading), std::move(scores), all);
+  }
 
-  // Keeps take turns, so that a slow moment of the machine doesn't fall on one of them.
-  std::vector<std::vector<double>> rates(keeps.size());
-  for (size_t i = 0; i < plan_.repetitions; ++i) {
-    for (size_t k = 0; k < keeps.size(); ++k) {
-      const ContextCut cut(context, keeps[k]);
-      rates[k].push_back(decode_once(past_of(cut), depth));
+  std::vector<DecodeFigure> figures;
+  for (size_t k = 0; k < ratios.size(); ++k) {
+    for (const size_t questions : plan_.questions) {
+      figures.push_back({depth, ratios[k], questions, context ? context->bytes(keeps[k]) : 0, {}});
     }
   }
-  std::vector<DecodeFigure> figures;
-  for (size_t k = 0; k < keeps.size(); ++k) {
-    figures.push_back({depth, plan_.keeps[k], context.bytes(keeps[k]), spread_of(rates[k])});
+  // They take turns, so that a slow moment of the machine doesn't fall on one of them.
+  std::vector<std::vector<double>> rates(figures.size());
+  for (size_t i = 0; i < plan_.repetitions; ++i) {
+    for (size_t f = 0; f < figures.size(); ++f) {
+      std::optional<ContextCut> cut;
+      if (context) cut.emplace(*context, keeps[f / plan_.questions.size()]);
+      rates[f].push_back(decode_once(cut ? past_of(*cut) : PastFn(), depth, figures[f].questions));
+    }
   }
+  for (size_t f = 0; f < figures.size(); ++f) figures[f].tokens_per_s = spread_of(rates[f]);
   return figures;
 }
 

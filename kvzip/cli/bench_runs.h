@@ -12,10 +12,14 @@ struct BenchPlan {
   std::vector<size_t> scoring = {4096};                   ///< tokens
   std::vector<size_t> depths = {0, 1024, 4096, 7936};     ///< tokens before the decoding
   std::vector<double> keeps = {1, 0.5, 0.3, 0.1};         ///< fractions kept; at depth 0 there is nothing to keep
+  std::vector<size_t> questions = {1};                    ///< answered at once
   size_t repetitions = 5;
   size_t decode_tokens = 32;
   uint64_t seed = 1;
 };
+
+/// The fraction KEPT where compressing is timed.
+inline constexpr double kCompressed = 0.3;
 
 struct Spread {
   double median = 0;
@@ -34,13 +38,15 @@ struct ScoringFigure {
   size_t tokens = 0;
   Spread seconds;
   Spread prefill_seconds;
-  Spread ratio;  ///< scoring over prefill, run by run
+  Spread ratio;                ///< scoring over prefill, run by run
+  Spread compression_seconds;  ///< of choosing and gathering kCompressed of it
 };
 struct DecodeFigure {
   size_t depth = 0;
   double keep = 1;
+  size_t questions = 1;  ///< answered at once
   size_t kv_bytes = 0;
-  Spread tokens_per_s;
+  Spread tokens_per_s;  ///< of all questions
 };
 
 /// Runs on documents of random tokens, of which the time doesn't depend on what they say. All throw Error{cancelled}.
@@ -54,13 +60,13 @@ class Bench {
   PrefillFigure prefill(size_t tokens) const;
   /// One figure per kind of scoring, in turns over the same readings.
   std::vector<ScoringFigure> scoring(size_t tokens) const;
-  /// One figure per keep. The document is read once; its scores are made up, with heads that differ by orders of
-  /// magnitude as real ones do.
+  /// One figure per keep and number of questions. The document is read once; its scores are made up, with heads that
+  /// differ by orders of magnitude as real ones do.
   std::vector<DecodeFigure> decode(size_t depth) const;
 
  private:
   Reading read(size_t tokens) const;
-  double decode_once(const PastFn& past, size_t depth) const;
+  double decode_once(const PastFn& past, size_t depth, size_t questions) const;
 
   const Engine& engine_;
   ReadingFlags reading_;

@@ -14,6 +14,8 @@
 #include "kvzip/cli/questions.h"
 #include "kvzip/cli/read_document.h"
 #include "kvzip/cli/streaming.h"
+#include "kvzip/cli/terminal.h"
+#include "kvzip/stages/answer_together.h"
 
 namespace kvzip::cli {
 namespace {
@@ -24,6 +26,7 @@ struct AskFlags {
   std::string file;
   std::vector<std::string> questions;
   std::string questions_file;
+  size_t together = 1;
   bool full = false;
   bool compare = false;
   EngineFlags engine;
@@ -105,8 +108,8 @@ class Ask {
   }
 
   void answer_all(const PastFn& past, std::vector<Answer>& answers) {
-    Conversation conversation(engine_->model, past, report_.system_tokens + report_.document_tokens,
-                              flags_.reading.dtype());
+    const size_t position = report_.system_tokens + report_.document_tokens;
+    Conversation conversation(engine_->model, past, position, flags_.reading.dtype());
     if (!questions_) return prompt(conversation);
     const bool streams = !flags_.compare && !flags_.output.json;
     const ProgressFn progress = bar_.stage(bar_title_, "answer");
@@ -114,6 +117,8 @@ class Ask {
     if (!streams) {
       options.on_text = [&](std::string_view) { return progress({bar_title_, answers.size(), questions_->size()}); };
     }
+    report_.questions = *questions_;
+    if (flags_.together > 1) return answer_groups(past, position, answers);
     for (const std::string& question : *questions_) {
       if (streams && questions_->size() > 1) bar_.note("> " + one_line(question));
       answers.push_back(conversation.ask(question, options));
@@ -122,7 +127,28 @@ class Ask {
       conversation.reset();
       if (!streams) progress({bar_title_, answers.size(), questions_->size()});
     }
-    report_.questions = *questions_;
+  }
+
+  void answer_groups(const PastFn& past, size_t position, std::vector<Answer>& answers) {
+    const bool prints = !flags_.compare && !flags_.output.json;
+    const ProgressFn progress = bar_.stage(bar_title_, "answer");
+    AnswerOptions options = flags_.answers;
+    options.on_text = [&](std::string_view) { return progress({bar_title_, answers.size(), questions_->size()}); };
+    while (answers.size() < questions_->size()) {
+      const auto left = std::span<const std::string>(*questions_).subspan(answers.size());
+      const auto group = left.first(std::min(flags_.together, left.size()));
+      const size_t first = answers.size();
+      std::vector<Answer> found =
+          answer_together(engine_->model, past, position, flags_.reading.dtype(), group, options);
+      throw_if_interrupted();
+      answers.insert(answers.end(), std::make_move_iterator(found.begin()), std::make_move_iterator(found.end()));
+      progress({bar_title_, answers.size(), questions_->size()});
+      for (size_t i = first; prints && i < answers.size(); ++i) {
+        if (questions_->size() > 1) bar_.note("> " + one_line((*questions_)[i]));
+        fmt::print("{}", is_terminal(stdout) ? printable(answers[i].text) : answers[i].text);
+        end_answer(answers[i]);
+      }
+    }
   }
 
   void prompt(Conversation& conversation) {
@@ -160,6 +186,11 @@ std::function<void()> add_ask(CLI::App& command) {
   auto* full = command.add_flag("--full", flags->full, "Answer from the full memory: nothing is scored or dropped");
   command.add_flag("--compare", flags->compare, "Answer twice, from the full and the compressed memory, and compare")
       ->excludes(full);
+  command
+      .add_option("--together", flags->together,
+                  "Answer so many questions at once: more tokens per second in all, shown when they are complete")
+      ->check(whole(1, 256))
+      ->capture_default_str();
   add_keep_options(command, flags->keep);
   add_answer_options(command, flags->answers);
   add_engine_options(command, flags->engine);

@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "kvzip/cli/bench_ceilings.h"
 #include "kvzip/cli/bench_runs.h"
 #include "kvzip/cli/commands.h"
 #include "kvzip/cli/format.h"
 #include "kvzip/cli/json_output.h"
 #include "kvzip/cli/table.h"
+#include "kvzip/model/shapes.h"
 
 namespace kvzip::cli {
 namespace {
@@ -19,6 +21,8 @@ struct BenchFlags {
   ReadingFlags reading;
   BenchPlan plan;
   std::vector<std::string> only = {"prefill", "scoring", "decode"};
+  std::string shape;   ///< of random weights; empty = the model of the flags
+  size_t context = 0;  ///< one length for all parts; 0 = the lengths of the plan
   bool quick = false;
   OutputFlags output;
 
@@ -29,7 +33,20 @@ struct BenchReport {
   std::vector<PrefillFigure> prefill;
   std::vector<ScoringFigure> scoring;
   std::vector<DecodeFigure> decode;
+  size_t peak_bytes = 0;  ///< of the device's memory, while all this ran
+  Ceilings ceilings;
 };
+
+double per_token(const Spread& tokens_per_s) { return 1 / tokens_per_s.median; }
+
+/// Operations or bytes per second of what took `seconds`.
+double rate(double work, double seconds) { return seconds > 0 ? work / seconds : 0; }
+
+/// Bytes per second of passes that read the weights and what is kept once, for all questions together.
+double decode_rate(const Model& model, const DecodeFigure& figure) {
+  const double seconds = per_token(figure.tokens_per_s) * static_cast<double>(figure.questions);
+  return rate(decode_bytes(model, figure.kv_bytes), seconds);
+}
 
 std::string text_of(const Spread& spread) {
   return fmt::format("{:.2f}  ({:.2f} to {:.2f})", spread.median, spread.min, spread.max);
@@ -45,22 +62,32 @@ Json to_json(const BenchReport& report, const Engine& engine) {
                {"prefill", Json::array()},
                {"scoring", Json::array()},
                {"decode", Json::array()}};
+  const Model& model = engine.model;
   for (const PrefillFigure& figure : report.prefill) {
-    json["prefill"].push_back({{"tokens", figure.tokens}, {"tokens_per_s", json_of(figure.tokens_per_s)}});
+    const double seconds = static_cast<double>(figure.tokens) * per_token(figure.tokens_per_s);
+    json["prefill"].push_back({{"tokens", figure.tokens},
+                               {"tokens_per_s", json_of(figure.tokens_per_s)},
+                               {"flop_per_s", rate(prefill_flop(model, figure.tokens), seconds)}});
   }
   for (const ScoringFigure& figure : report.scoring) {
     json["scoring"].push_back({{"kind", scoring_name(figure.scoring)},
                                {"tokens", figure.tokens},
                                {"seconds", json_of(figure.seconds)},
                                {"prefill_seconds", json_of(figure.prefill_seconds)},
-                               {"ratio", figure.ratio.median}});
+                               {"ratio", figure.ratio.median},
+                               {"compression_seconds", json_of(figure.compression_seconds)}});
   }
   for (const DecodeFigure& figure : report.decode) {
     json["decode"].push_back({{"depth", figure.depth},
                               {"keep", figure.keep},
+                              {"questions", figure.questions},
                               {"kv_bytes", figure.kv_bytes},
-                              {"tokens_per_s", json_of(figure.tokens_per_s)}});
+                              {"tokens_per_s", json_of(figure.tokens_per_s)},
+                              {"bytes_per_s", decode_rate(model, figure)}});
   }
+  json["ceilings"] = {{"copy_bytes_per_s", report.ceilings.copy_bytes_per_s},
+                      {"product_flop_per_s", report.ceilings.product_flop_per_s}};
+  json["device_peak_bytes"] = report.peak_bytes;
   json["resident_bytes"] = resident_bytes();
   json["peak_resident_bytes"] = peak_resident_bytes();
   return json;
@@ -68,29 +95,45 @@ Json to_json(const BenchReport& report, const Engine& engine) {
 
 std::string to_text(const BenchReport& report, const Engine& engine, size_t repetitions) {
   const TableLook look{terminal_width(stdout), wants_colours(stdout)};
-  Table table(
-      {{"Work"}, {"tokens", Align::right}, {"kept", Align::right}, {"median (least to most)", Align::right}, {"unit"}});
+  Table table({{"Work"},
+               {"tokens", Align::right},
+               {"kept", Align::right},
+               {"median (least to most)", Align::right},
+               {"unit"},
+               {"achieved", Align::right}});
+  const Model& model = engine.model;
   for (const PrefillFigure& figure : report.prefill) {
-    table.add({"prefill", grouped(figure.tokens), "", text_of(figure.tokens_per_s), "tokens/s"});
+    const double seconds = static_cast<double>(figure.tokens) * per_token(figure.tokens_per_s);
+    table.add({"prefill", grouped(figure.tokens), "", text_of(figure.tokens_per_s), "tokens/s",
+               fmt::format("{:.2f} TFLOP/s", rate(prefill_flop(model, figure.tokens), seconds) / 1e12)});
   }
   for (const ScoringFigure& figure : report.scoring) {
     table.add({fmt::format("scoring, {}", scoring_name(figure.scoring)), grouped(figure.tokens), "",
-               text_of(figure.seconds), "s"});
-    table.add({"  over prefill", grouped(figure.tokens), "", text_of(figure.ratio), "x"});
+               text_of(figure.seconds), "s", ""});
+    table.add({"  over prefill", grouped(figure.tokens), "", text_of(figure.ratio), "x", ""});
+    if (figure.scoring != Scoring::exact) continue;
+    table.add({"compression", grouped(figure.tokens), format_percent(kCompressed), text_of(figure.compression_seconds),
+               "s", ""});
   }
   for (const DecodeFigure& figure : report.decode) {
-    table.add(
-        {"decode after", grouped(figure.depth), format_percent(figure.keep), text_of(figure.tokens_per_s), "tokens/s"});
+    const std::string what = figure.questions == 1 ? "decode after" : fmt::format("  {} at once", figure.questions);
+    table.add({what, grouped(figure.depth), format_percent(figure.keep), text_of(figure.tokens_per_s), "tokens/s",
+               fmt::format("{:.1f} GB/s", decode_rate(model, figure) / 1e9)});
   }
-  return fmt::format("{}, {}\n{}, loaded in {}, {}\n\n{}", engine.backend->description(),
+  const std::string ceilings =
+      fmt::format("The device copies {:.1f} GB/s and multiplies at {:.2f} TFLOP/s; memory in use at most {}",
+                  report.ceilings.copy_bytes_per_s / 1e9, report.ceilings.product_flop_per_s / 1e12,
+                  format_bytes(report.peak_bytes));
+  return fmt::format("{}, {}\n{}, loaded in {}, {}\n\n{}\n{}\n", engine.backend->description(),
                      counted(thread_count(), "thread"), engine.model.config().name, format_seconds(engine.load_seconds),
-                     counted(repetitions, "repetition"), table.render(look));
+                     counted(repetitions, "repetition"), table.render(look), ceilings);
 }
 
 BenchPlan plan_of(const BenchFlags& flags) {
   BenchPlan plan = flags.plan;
   if (flags.quick)
     plan = {.prefill = {512}, .scoring = {1024}, .depths = {0, 1024}, .keeps = {1, 0.3}, .repetitions = 2};
+  if (flags.context > 0) plan.prefill = plan.scoring = plan.depths = {flags.context};
   for (const double keep : plan.keeps) {
     if (!(keep > 0 && keep <= 1))
       throw Error(ErrorCode::usage, fmt::format("--keeps {}: expected more than 0 and at most 1", keep));
@@ -101,10 +144,22 @@ BenchPlan plan_of(const BenchFlags& flags) {
   return plan;
 }
 
+/// For the context of a model that has none of its own.
+constexpr size_t kRoom = 8192;
+size_t longest(const BenchPlan& plan) {
+  size_t most = 0;
+  for (const auto* lengths : {&plan.prefill, &plan.scoring, &plan.depths}) {
+    for (const size_t tokens : *lengths) most = std::max(most, tokens);
+  }
+  return most;
+}
+
 void run_bench(const BenchFlags& flags) {
   const BenchPlan plan = plan_of(flags);
   ProgressBar bar(flags.output.quiet);
-  const Engine engine = load_engine(flags.engine, bar);
+  const Engine engine = flags.shape.empty() ? load_engine(flags.engine, bar) : load_engine(flags.engine, bar, [&] {
+    return random_model_files(flags.shape, longest(plan) + kRoom);
+  });
   const Bench bench(engine, flags.reading, plan);
   bench.check_lengths();
   BenchReport report;
@@ -123,6 +178,9 @@ void run_bench(const BenchFlags& flags) {
     bar.note(fmt::format("decoding after {}", counted(depth, "token")));
     for (const DecodeFigure& figure : bench.decode(depth)) report.decode.push_back(figure);
   }
+  report.peak_bytes = engine.backend->peak_memory();
+  bar.note("measuring what the device can do");
+  report.ceilings = measure_ceilings(*engine.backend);
   if (flags.output.json) {
     print_json(to_json(report, engine));
   } else {
@@ -145,7 +203,10 @@ std::function<void()> add_bench(CLI::App& command) {
   add_list(command, "--prefill", plan.prefill, 1, "Lengths to read, in tokens");
   add_list(command, "--scoring", plan.scoring, 1, "Lengths to score, in tokens");
   add_list(command, "--depths", plan.depths, 0, "Lengths of the document before the decoding");
+  command.add_option("--context", flags->context, "One length for all parts, in place of the three lists")
+      ->check(whole(1, size_t{1} << 30U));
   command.add_option("--keeps", plan.keeps, "Fractions KEPT of it")->delimiter(',')->capture_default_str();
+  add_list(command, "--questions", plan.questions, 1, "Questions answered at once in the decoding");
   command.add_option("-r,--repetitions", plan.repetitions, "Runs of each")
       ->check(CLI::Range(size_t{1}, size_t{1000}))
       ->capture_default_str();
@@ -159,6 +220,10 @@ std::function<void()> add_bench(CLI::App& command) {
       ->capture_default_str();
   command.add_flag("--quick", flags->quick, "A short run: 512 read, 1,024 scored, decoding after 0 and 1,024");
   add_engine_options(command, flags->engine);
+  command
+      .add_option("--shape", flags->shape,
+                  fmt::format("Random weights in place of a model: {}", fmt::join(shape_names(), ", ")))
+      ->excludes("--model");
   add_reading_options(command, flags->reading);
   add_output_options(command, flags->output);
   command.footer(
@@ -168,6 +233,7 @@ std::function<void()> add_bench(CLI::App& command) {
       "Examples:\n"
       "  kvzip bench --quick\n"
       "  kvzip bench --prefill 2048 --depths 4096 --keeps 1,0.3 -r 9 --only prefill,decode\n"
+      "  kvzip bench --device cuda --shape llama3.1-8b --context 32768 --kv-type bf16\n"
       "  kvzip bench --only decode --kv-type q8_0                memory of half the size\n"
       "  kvzip bench --json > here.json\n"
       "  kvzip bench kv-cache                                    what a KV cache is worth\n");

@@ -14,6 +14,10 @@
 namespace kvzip::cli {
 
 Engine load_engine(const EngineFlags& flags, ProgressBar& bar) {
+  return load_engine(flags, bar, [&] { return open_model_files(find_model(flags.model)); });
+}
+
+Engine load_engine(const EngineFlags& flags, ProgressBar& bar, const std::function<ModelFiles()>& open) {
   if (!flags.chat_template.empty())
     find_template(flags.chat_template);  // an unknown name is said before anything is loaded
   ModelOptions options{.weights = flags.weights == "f32" ? WeightMode::f32 : WeightMode::stored,
@@ -22,9 +26,9 @@ Engine load_engine(const EngineFlags& flags, ProgressBar& bar) {
   const Stopwatch watch;
   set_thread_count(flags.threads);
   std::unique_ptr<Backend> backend = make_backend(flags.device);
-  const std::string path = find_model(flags.model);
+  ModelFiles files = open();
   if (options.weights == WeightMode::f32) backend->set_precision(Precision::exact);
-  Model model = Model::load(path, *backend, options);
+  Model model = Model::from_files(std::move(files), *backend, options);
   throw_if_interrupted();
   const double seconds = watch.seconds();
   bar.note("model", fmt::format("{}, {}", one_line(model.config().name), format_seconds(seconds)));

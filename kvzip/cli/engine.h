@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -26,6 +27,8 @@ struct Engine {
 };
 /// Loads the model and says so on `bar`.
 Engine load_engine(const EngineFlags& flags, ProgressBar& bar);
+/// The same for a model that `open` gives in place of the one that the flags name.
+Engine load_engine(const EngineFlags& flags, ProgressBar& bar, const std::function<ModelFiles()>& open);
 
 struct ReadDocument {
   Reading reading;

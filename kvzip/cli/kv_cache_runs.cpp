@@ -65,7 +65,8 @@ KvCacheBench::KvCacheBench(const Engine& engine, const KvCachePlan& plan, Progre
 
 /// Adds the tokens to the tail; logits after the last.
 std::span<const float> KvCacheBench::run(std::span<const TokenId> ids, Tail& tail, const PastFn& past) {
-  return run_batches(forward_, ids, kDefaultBatch, Batch{.tail = &tail, .past = past, .logits = Logits::last},
+  return run_batches(forward_, ids, model_.backend().preferred_batch(),
+                     Batch{.tail = &tail, .past = past, .logits = Logits::last},
                      [](size_t) { throw_if_interrupted(); });
 }
 

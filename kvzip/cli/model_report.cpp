@@ -36,7 +36,9 @@ std::string tokenizer_text(const Model& model) {
   return model.has_tokenizer() ? model.tokenizer().description() : "none; works on token ids alone";
 }
 
-std::string rope_text(const RopeConfig& rope) {
+std::string positions_text(const ModelConfig& config) {
+  if (config.arch->learned_positions) return "learned positions";
+  const RopeConfig& rope = config.rope;
   std::string text = fmt::format("RoPE base {}", rope.base);
   if (rope.scaling == RopeScaling::linear) text += fmt::format(", linear scaling by {:g}", rope.factor);
   if (rope.scaling == RopeScaling::yarn)
@@ -89,7 +91,7 @@ std::string to_text(const ModelReport& report, const TableLook& look) {
                                       counted(config.kv_heads, "KV head"), config.head_dim)});
   facts.add({"widths", fmt::format("hidden {}, feed-forward {}, vocabulary {}", config.hidden, config.feed_forward,
                                    grouped(config.vocab))});
-  facts.add({"context", fmt::format("{}; {}", counted(config.context_length, "token"), rope_text(config.rope))});
+  facts.add({"context", fmt::format("{}; {}", counted(config.context_length, "token"), positions_text(config))});
   facts.add({"tokenizer", tokenizer_text(model)});
   facts.add({"template", model.chat_template().name});
   facts.add({"device", model.backend().description()});
@@ -154,7 +156,7 @@ Json to_json(const ModelReport& report) {
           {"feed_forward", config.feed_forward},
           {"vocab", config.vocab},
           {"context_length", config.context_length},
-          {"rope", rope_text(config.rope)},
+          {"rope", positions_text(config)},
           {"tokenizer", model.has_tokenizer() ? Json(model.tokenizer().description()) : Json()},
           {"template", model.chat_template().name},
           {"device", model.backend().description()},

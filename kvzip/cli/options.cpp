@@ -73,9 +73,10 @@ void add_reading_options(CLI::App& command, ReadingFlags& flags) {
                   "How the kept keys and values are held; q8_0 takes about half of f16's memory, q4_0 about a quarter")
       ->check(CLI::IsMember(types))
       ->capture_default_str();
-  command.add_option("--batch", flags.batch, "Tokens per pass; fewer need less memory")
-      ->check(whole(1, size_t{1} << 20U))
-      ->capture_default_str();
+  command
+      .add_option("--batch", flags.batch,
+                  "Tokens per pass; fewer need less memory (default: by the device and its free memory)")
+      ->check(whole(1, size_t{1} << 20U));
 }
 
 KeepAmount KeepFlags::amount() const {

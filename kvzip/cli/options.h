@@ -34,7 +34,7 @@ void add_engine_options(CLI::App& command, EngineFlags& flags);
 /// How a document is read.
 struct ReadingFlags {
   std::string kv_type = "f16";  ///< f32, f16, bf16, q8_0 or q4_0
-  size_t batch = kDefaultBatch;
+  size_t batch = 0;             ///< tokens per pass; 0 = by the device and its memory
 
   DType dtype() const;
 };

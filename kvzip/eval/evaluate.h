@@ -15,7 +15,7 @@ struct EvaluateOptions {
   Level level = Level::pair;
   const Method* method = nullptr;  ///< null: the published one
   DType kv_type = DType::f16;
-  size_t batch = kDefaultBatch;
+  size_t batch = 0;          ///< tokens per pass; 0 = by the device and its memory
   size_t max_questions = 0;  ///< the first ones of the document; 0 = all
   ProgressFn progress{};     ///< stage "evaluating", in steps: one for reading, one for scoring, one per answer
 };

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <numeric>
@@ -16,11 +17,10 @@ Forward::Forward(const Model& model) : model_(&model) {
   if (model.config().local_rope) local_rope_ = make_rope(*model.config().local_rope);
 }
 
-std::span<const float> Forward::run(const Batch& batch) {
+template <class Finish>
+auto Forward::run(const Batch& batch, const Finish& finish) {
   const ModelConfig& config = model_->config();
-  rows_ = batch.tokens.size();
-  first_position_ = batch.tail->end_position();
-  check(rows_ > 0, "a batch has tokens");
+  begin(batch);
   // After the last layer's keys are stored, only rows that get logits are still needed; after the last own keys are
   // stored and the shared ones made, only those and the ones that score or are observed.
   const size_t with_logits = batch.logits == Logits::all ? rows_ : batch.logits == Logits::last ? 1 : 0;
@@ -32,14 +32,45 @@ std::span<const float> Forward::run(const Batch& batch) {
     for (size_t index = 0; index < layers; ++index) {
       const size_t in = index < config.own_kv_layers ? rows_ : late_rows;
       layer(batch, index, in, index + 1 < config.layers ? in : with_logits);
-      if (index + 1 == config.own_kv_layers) append_shared_kv(*batch.tail);
+      if (index + 1 == config.own_kv_layers) append_shared_kv();
       if (batch.on_layer) batch.on_layer(index + 1, layers);
     }
-    return logits(with_logits);
+    return finish(with_logits);
   } catch (...) {
-    batch.tail->truncate(first_position_);
+    for (size_t i = 0; i < tails_.size(); ++i) tails_[i]->truncate(tail_ends_[i]);
     throw;
   }
+}
+
+std::span<const float> Forward::run(const Batch& batch) {
+  return run(batch, [this](size_t rows) -> std::span<const float> {
+    if (rows == 0) return {};
+    const View logits = logits_on_device(rows);
+    host_logits_.resize(rows * logits.cols);
+    model_->backend().download(host_logits_.data(), logits.data, host_logits_.size() * sizeof(float));
+    return host_logits_;
+  });
+}
+
+std::span<const size_t> Forward::likeliest(const Batch& batch, size_t tokens) {
+  return run(batch, [&](size_t rows) -> std::span<const size_t> {
+    likeliest_.resize(rows);
+    if (rows == 0) return {};
+    View logits = logits_on_device(rows);
+    logits.cols = tokens;
+    model_->backend().likeliest(logits, likeliest_);
+    return likeliest_;
+  });
+}
+
+void Forward::begin(const Batch& batch) {
+  rows_ = batch.tokens.size();
+  tails_ = batch.tails.empty() ? std::span(&batch.tail, 1) : batch.tails;
+  check(rows_ > 0, "a batch has tokens");
+  check(batch.tails.empty() || (tails_.size() == rows_ && !batch.score), "a tail for each token, and no scores");
+  tail_ends_.clear();
+  for (const Tail* tail : tails_) tail_ends_.push_back(tail->end_position());
+  first_position_ = tail_ends_.front();
 }
 
 void Forward::embed(std::span<const TokenId> tokens) {
@@ -49,20 +80,25 @@ void Forward::embed(std::span<const TokenId> tokens) {
   const float scale = config.arch->scale_embedding ? std::sqrt(static_cast<float>(config.hidden)) : 1.0F;
   backend.embed(tokens, weights.embedding, scale, x_.view(rows_));
   if (!config.arch->learned_positions) return;
-  if (first_position_ + rows_ > weights.positions.rows) {
+  positions_.resize(rows_);
+  if (tails_.size() == 1) {
+    std::iota(positions_.begin(), positions_.end(), static_cast<int32_t>(first_position_));
+  } else {
+    std::ranges::transform(tail_ends_, positions_.begin(), [](size_t end) { return static_cast<int32_t>(end); });
+  }
+  const auto last_position = static_cast<size_t>(*std::ranges::max_element(positions_));
+  if (last_position >= weights.positions.rows) {
     throw Error(ErrorCode::input, fmt::format("context: expected at most the {} positions that the model has learned, "
                                               "found {} tokens",
-                                              weights.positions.rows, first_position_ + rows_));
+                                              weights.positions.rows, last_position + 1));
   }
-  positions_.resize(rows_);
-  std::iota(positions_.begin(), positions_.end(), static_cast<int32_t>(first_position_));
   backend.embed(positions_, weights.positions, 1.0F, normed_.view(rows_));
   backend.add(x_.view(rows_), normed_.view(rows_));
 }
 
 void Forward::layer(const Batch& batch, size_t index, size_t in, size_t out) {
   project(index, in);
-  if (index < model_->config().own_kv_layers) batch.tail->append(index, k_.view(in), v_.view(in));
+  if (index < model_->config().own_kv_layers) append(index, k_.view(in), v_.view(in));
   if (batch.observe) batch.observe({index, first_position_ + rows_ - in, last(x_, in), last(q_, in)});
   attend(batch, index, in, out);
   if (out > 0) feed_forward(index, out);
@@ -74,13 +110,12 @@ void Forward::feed_forward(size_t index, size_t rows) {
   const LayerWeights& weights = model_->weights().layers[index];
   const View x = last(x_, rows), normed = normed_.view(rows), gate = gate_.view(rows), up = up_.view(rows);
 
-  norm(x, weights.feed_forward_norm, normed);
+  const LinearInput in = normed_input(x, weights.feed_forward_norm);
   if (arch.gated) {
-    backend.linear(normed, std::array{LinearPart{weights.gate, weights.gate_bias, gate, false},
-                                      LinearPart{weights.up, weights.up_bias, up, false}});
-    backend.gated_activation(gate, up, arch.activation);
+    backend.gated_linear(in, {weights.gate, weights.gate_bias, gate, false}, {weights.up, weights.up_bias, up, false},
+                         arch.activation);
   } else {
-    backend.linear(normed, std::array{LinearPart{weights.up, weights.up_bias, gate, false}});
+    backend.linear(in, std::array{LinearPart{weights.up, weights.up_bias, gate, false}});
     backend.activate(gate, arch.activation);
   }
   if (weights.post_feed_forward_norm == nullptr) {
@@ -92,26 +127,22 @@ void Forward::feed_forward(size_t index, size_t rows) {
   }
 }
 
-void Forward::norm(const ConstView& x, const NormWeights& weights, const View& out) {
+// A LayerNorm is done at once, an RMS norm is left to the products.
+LinearInput Forward::normed_input(const ConstView& x, const NormWeights& weights) {
   const float eps = model_->config().norm_eps;
-  if (model_->config().arch->layer_norm) {
-    model_->backend().layer_norm(x, weights.weight, weights.bias, eps, out);
-  } else {
-    model_->backend().rms_norm(x, weights.weight, eps, out);
-  }
+  const View room = normed_.view(x.rows);
+  if (!model_->config().arch->layer_norm) return {x, weights.weight, eps, room};
+  model_->backend().layer_norm(x, weights.weight, weights.bias, eps, room);
+  return room;
 }
 
-std::span<const float> Forward::logits(size_t rows) {
-  if (rows == 0) return {};
+View Forward::logits_on_device(size_t rows) {
   Backend& backend = model_->backend();
-  const ModelConfig& config = model_->config();
-  if (logits_.view().rows < rows) logits_ = Tensor(backend, DType::f32, rows, config.vocab);
-  const View out = logits_.view(rows), normed = normed_.view(rows);
-  norm(last(x_, rows), model_->weights().output_norm, normed);
-  backend.linear(normed, std::array{LinearPart{model_->weights().output, nullptr, out, false}});
-  host_logits_.resize(rows * config.vocab);
-  backend.download(host_logits_.data(), out.data, host_logits_.size() * sizeof(float));
-  return host_logits_;
+  if (logits_.view().rows < rows) logits_ = Tensor(backend, DType::f32, rows, model_->config().vocab);
+  const View out = logits_.view(rows);
+  backend.linear(normed_input(last(x_, rows), model_->weights().output_norm),
+                 std::array{LinearPart{model_->weights().output, nullptr, out, false}});
+  return out;
 }
 
 void Forward::prepare() {
@@ -119,7 +150,11 @@ void Forward::prepare() {
   const auto upload = [&](const Rope& rope, const Tensor& table) {
     if (rope.frequencies.empty()) return;
     host_angles_.resize(rows_ * table.view().cols);
-    fill_cos_sin(rope, first_position_, rows_, host_angles_.data());
+    if (tails_.size() == 1) {
+      fill_cos_sin(rope, first_position_, rows_, host_angles_.data());
+    } else {
+      for (size_t i = 0; i < rows_; ++i) fill_cos_sin(rope, tail_ends_[i], 1, &host_angles_[i * table.view().cols]);
+    }
     model_->backend().upload(table.view().data, host_angles_.data(), host_angles_.size() * sizeof(float));
   };
   upload(rope_, cos_sin_);

@@ -35,6 +35,8 @@ using ObserveFn = std::function<void(const LayerInput& input)>;
 struct Batch {
   std::span<const TokenId> tokens{};  ///< all below the vocabulary's size
   Tail* tail = nullptr;               ///< gets the batch's keys and values; its end is the first token's position
+  /// In place of `tail`, one for each token: these are then of as many conversations over one past.
+  std::span<Tail* const> tails{};
   PastFn past{};
   ScoreFn score{};
   ObserveFn observe{};
@@ -53,30 +55,43 @@ class Forward {
   /// anything throws, the tail is as it was. Throws Error{input} beyond the last learned position.
   std::span<const float> run(const Batch& batch);
 
+  /// The same for the tokens that are likeliest to follow, one for each position that logits were asked for, of the
+  /// first `tokens` of the vocabulary, without bringing logits to the host; `tokens` itself where no logit is a number.
+  std::span<const size_t> likeliest(const Batch& batch, size_t tokens);
+
  private:
+  /// Runs the layers, then finish(rows with logits), whose result it returns.
+  template <class Finish>
+  auto run(const Batch& batch, const Finish& finish);
   // `in` and `out` count the last rows of the batch: those that enter a layer, and those that leave it.
+  void begin(const Batch& batch);
   void embed(std::span<const TokenId> tokens);
   void layer(const Batch& batch, size_t index, size_t in, size_t out);
   void project(size_t index, size_t in);
-  void append_shared_kv(Tail& tail);
+  void append(size_t kv_layer, const View& k, const View& v);
+  void append_shared_kv();
   void attend(const Batch& batch, size_t index, size_t in, size_t out);
+  void attend_each(const AttendArgs& all, size_t kv_layer);
   void feed_forward(size_t index, size_t rows);
-  void norm(const ConstView& x, const NormWeights& weights, const View& out);
+  LinearInput normed_input(const ConstView& x, const NormWeights& weights);
   void rotate(const View& x, size_t layer);
   View last(const Tensor& tensor, size_t rows) const { return rows_of(tensor.view(), rows_ - rows, rows); }
-  std::span<const float> logits(size_t rows);
+  View logits_on_device(size_t rows);
   void prepare();
   void ensure(size_t rows);
 
   const Model* model_;
   Rope rope_, local_rope_;
-  size_t rows_ = 0;            // of the batch that runs
-  size_t first_position_ = 0;  // of its first row
-  size_t capacity_ = 0;        // rows that the tensors below hold
+  size_t rows_ = 0;                // of the batch that runs
+  size_t first_position_ = 0;      // of its first row, where all are of one conversation
+  std::span<Tail* const> tails_;   // one, or one for each row
+  std::vector<size_t> tail_ends_;  // before the batch
+  size_t capacity_ = 0;            // rows that the tensors below hold
   Tensor x_, normed_, q_, k_, v_, attended_, gate_, up_, cos_sin_, local_cos_sin_;
   Tensor logits_;
   std::vector<float> host_angles_, host_logits_;
   std::vector<int32_t> positions_;
+  std::vector<size_t> likeliest_;
   std::vector<Segment> segments_;
 };
 

@@ -11,13 +11,12 @@ void Forward::project(size_t index, size_t in) {
   const ModelConfig& config = model_->config();
   const LayerWeights& weights = model_->weights().layers[index];
   const bool own_kv = index < config.own_kv_layers;
-  const View normed = normed_.view(in), q = last(q_, in), k = k_.view(in), v = v_.view(in);
+  const View q = last(q_, in), k = k_.view(in), v = v_.view(in);
 
-  norm(last(x_, in), weights.attention_norm, normed);
   const std::array parts{LinearPart{weights.q, weights.q_bias, q, false},
                          LinearPart{weights.k, weights.k_bias, k, false},
                          LinearPart{weights.v, weights.v_bias, v, false}};
-  backend.linear(normed, std::span(parts).first(own_kv ? 3 : 1));
+  backend.linear(normed_input(last(x_, in), weights.attention_norm), std::span(parts).first(own_kv ? 3 : 1));
   if (config.arch->qk_norm) {
     const auto by_head = [&](const View& view) {
       return View{view.data, view.dtype, view.rows * view.cols / config.head_dim, config.head_dim,
@@ -30,8 +29,13 @@ void Forward::project(size_t index, size_t in) {
   if (own_kv) rotate(k, index);
 }
 
+void Forward::append(size_t kv_layer, const View& k, const View& v) {
+  if (tails_.size() == 1) return tails_[0]->append(kv_layer, k, v);
+  for (size_t i = 0; i < tails_.size(); ++i) tails_[i]->append(kv_layer, rows_of(k, i, 1), rows_of(v, i, 1));
+}
+
 // Keys and values of all layers that have none of their own, from what left the layers that do.
-void Forward::append_shared_kv(Tail& tail) {
+void Forward::append_shared_kv() {
   Backend& backend = model_->backend();
   const ModelConfig& config = model_->config();
   if (config.own_kv_layers == config.layers) return;
@@ -42,7 +46,7 @@ void Forward::append_shared_kv(Tail& tail) {
     backend.linear(normed, std::array{LinearPart{weights.k, weights.k_bias, k, false},
                                       LinearPart{weights.v, weights.v_bias, v, false}});
     rotate(k, index);
-    tail.append(config.kv_layer(index), k, v);
+    append(config.kv_layer(index), k, v);
   }
 }
 
@@ -63,16 +67,22 @@ void Forward::attend(const Batch& batch, size_t index, size_t in, size_t out) {
   const size_t queries = score != nullptr ? in : out;  // scoring needs every query of the batch
   segments_.clear();
   if (batch.past) batch.past(kv_layer, segments_);
-  segments_.push_back(batch.tail->segment(kv_layer));
-  backend.attend({.q = last(q_, queries),
+  AttendArgs args{.q = last(q_, queries),
                   .first_position = first_position_ + rows_ - queries,
                   .kv_heads = config.kv_heads,
                   .head_dim = config.head_dim,
                   .scale = config.attention_scale,
                   .window = config.windows[index],
-                  .segments = segments_,
+                  .segments = {},
                   .out = last(attended_, queries),
-                  .score = score});
+                  .score = score};
+  if (tails_.size() == 1) {
+    segments_.push_back(tails_[0]->segment(kv_layer));
+    args.segments = segments_;
+    backend.attend(args);
+  } else {
+    attend_each(args, kv_layer);
+  }
   if (out == 0) return;
   const ConstView attended = last(attended_, out);
   const View x = last(x_, out), normed = normed_.view(out);
@@ -83,6 +93,20 @@ void Forward::attend(const Batch& batch, size_t index, size_t in, size_t out) {
     backend.rms_norm(normed, weights.post_attention_norm, config.norm_eps, normed);
     backend.add(x, normed);
   }
+}
+
+// One row for each conversation: the past is the same for all, the tail its own.
+void Forward::attend_each(const AttendArgs& all, size_t kv_layer) {
+  std::vector<std::vector<Segment>> segments(tails_.size(), segments_);
+  std::vector<AttendArgs> calls(tails_.size(), all);
+  for (size_t i = 0; i < calls.size(); ++i) {
+    segments[i].push_back(tails_[i]->segment(kv_layer));
+    calls[i].q = rows_of(all.q, i, 1);
+    calls[i].out = rows_of(all.out, i, 1);
+    calls[i].first_position = tail_ends_[i];
+    calls[i].segments = segments[i];
+  }
+  model_->backend().attend_together(calls);
 }
 
 }  // namespace kvzip

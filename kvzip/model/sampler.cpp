@@ -32,10 +32,6 @@ constexpr float kLargest = std::numeric_limits<float>::max();
 /// Neither NaN, with which comparisons are false, nor -inf.
 bool is_possible(float logit) { return logit >= -kLargest; }
 
-[[noreturn]] void fail_without_candidates() {
-  throw Error(ErrorCode::input, "sampling: expected logits that are numbers, found none; the model may be corrupt");
-}
-
 /// The first of the largest logits, without the copies that drawing needs: greedy decoding is what most callers do.
 TokenId likeliest(std::span<const float> logits) {
   float best = -std::numeric_limits<float>::infinity();
@@ -54,6 +50,10 @@ TokenId likeliest(std::span<const float> logits) {
 float top_logit(const auto& candidates) { return std::ranges::min_element(candidates, kLikelier)->logit; }
 
 }  // namespace
+
+void fail_without_candidates() {
+  throw Error(ErrorCode::input, "sampling: expected logits that are numbers, found none; the model may be corrupt");
+}
 
 Sampler::Sampler(const SamplerOptions& options) : options_(options), random_(options.seed) {
   const auto& [temperature, top_k, top_p, min_p, repeat_penalty, repeat_last_n, seed] = options_;

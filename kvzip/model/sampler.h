@@ -22,6 +22,9 @@ struct SamplerOptions {
   uint64_t seed = 0;
 };
 
+/// Throws the Error{input} of logits none of which is a number above -inf.
+[[noreturn]] void fail_without_candidates();
+
 /// The order is: repetition penalty, top-k, top-p, min-p, temperature, draw (llama.cpp's; the filters see probabilities
 /// at temperature 1). Equal logits rank by id, lowest first. NaN counts as impossible and +inf as the largest float.
 /// The same options, logits and seed give the same tokens on every platform: the generator is fixed and the draw walks
@@ -34,6 +37,8 @@ class Sampler {
   /// Logits `[vocab]` and the tokens so far, of which the last repeat_last_n count. Throws Error{input} where no logit
   /// is a number above -inf, which only corrupt weights give. Takes time linear in the vocabulary.
   TokenId sample(std::span<const float> logits, std::span<const TokenId> recent);
+  /// True where every choice is the first of the largest logits, whatever came before.
+  bool is_greedy() const { return options_.temperature == 0 && options_.repeat_penalty == 1; }
 
  private:
   struct Candidate {

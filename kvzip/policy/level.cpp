@@ -9,6 +9,8 @@
 #include <utility>
 
 #include "kvzip/base/check.h"
+#include "kvzip/base/parallel.h"
+#include "kvzip/base/ranking.h"
 
 namespace kvzip {
 namespace {
@@ -18,13 +20,10 @@ constexpr std::array<std::pair<std::string_view, Level>, 3> kLevels = {
 
 /// The score that kept ones must exceed so that about `ratio` of them remains: sorted descending, the entry at
 /// n = max(int(count * ratio) - 1, 0).
-float threshold_for(std::vector<float> values, double ratio) {
+float threshold_for(std::span<const float> values, double ratio) {
   if (values.empty()) return 0;
   const auto wanted = static_cast<size_t>(static_cast<double>(values.size()) * ratio);
-  const size_t n = wanted > 0 ? wanted - 1 : 0;
-  const auto nth = values.begin() + static_cast<std::ptrdiff_t>(n);
-  std::nth_element(values.begin(), nth, values.end(), std::greater<>());
-  return *nth;
+  return nth_largest(values, wanted > 0 ? wanted - 1 : 0);
 }
 
 uint32_t count_above(std::span<const float> scores, float threshold) {
@@ -34,9 +33,11 @@ uint32_t count_above(std::span<const float> scores, float threshold) {
 
 Selection select_pairs(const Scores& scores, double ratio, Keep keep) {
   const float threshold = threshold_for(scores.values, ratio);
-  for (size_t i = 0; i < keep.rows.size(); ++i) {
-    keep.rows[i] = count_above(scores.row(i / keep.kv_heads, i % keep.kv_heads), threshold);
-  }
+  parallel_ranges(keep.rows.size(), 1, [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) {
+      keep.rows[i] = count_above(scores.row(i / keep.kv_heads, i % keep.kv_heads), threshold);
+    }
+  });
   return {std::move(keep), threshold};
 }
 

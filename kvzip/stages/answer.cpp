@@ -1,21 +1,20 @@
 #include "kvzip/stages/answer.h"
 
 #include <algorithm>
-#include <chrono>
-#include <optional>
 
 #include "kvzip/base/check.h"
+#include "kvzip/stages/answer_writer.h"
 #include "kvzip/stages/prompt.h"
-#include "kvzip/text/incremental_decoder.h"
 
 namespace kvzip {
-namespace {
 
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-}  // namespace
+void require_room(const Model& model, size_t position, size_t tokens) {
+  const size_t context = model.config().context_length;
+  if (position + tokens < context) return;
+  throw Error(ErrorCode::input, "question: " + std::to_string(tokens) + " tokens; the model's context of " +
+                                    std::to_string(context) + " has room for " +
+                                    std::to_string(context - std::min(position, context)));
+}
 
 double Answer::tokens_per_second() const {
   return ids.size() > 1 && decode_seconds > 0 ? static_cast<double>(ids.size() - 1) / decode_seconds : 0;
@@ -39,21 +38,16 @@ Answer Conversation::ask(std::string_view question, const AnswerOptions& options
 }
 
 Answer Conversation::continue_ids(std::vector<TokenId> ids, const AnswerOptions& options) {
-  const Clock::time_point start = Clock::now();
+  const AnswerWriter::Clock::time_point start = AnswerWriter::Clock::now();
   const size_t end_before = tail_.end_position();
   const std::vector<TokenId> pending_before = pending_;
   Answer answer;
   answer.question_tokens = ids.size();
   ids.insert(ids.begin(), pending_.begin(), pending_.end());
-  if (end_before + ids.size() >= model_->config().context_length) {
-    throw Error(ErrorCode::input, "question: " + std::to_string(ids.size()) + " tokens; the model's context of " +
-                                      std::to_string(model_->config().context_length) + " has room for " +
-                                      std::to_string(model_->config().context_length -
-                                                     std::min(end_before, model_->config().context_length)));
-  }
+  require_room(*model_, end_before, ids.size());
   try {
-    const auto logits =
-        run_batches(forward_, ids, kDefaultBatch, Batch{.tail = &tail_, .past = past_, .logits = Logits::last}, {});
+    const auto logits = run_batches(forward_, ids, model_->backend().preferred_batch(),
+                                    Batch{.tail = &tail_, .past = past_, .logits = Logits::last}, {});
     generate(logits, options, start, answer);
   } catch (...) {
     tail_.truncate(end_before);
@@ -64,42 +58,17 @@ Answer Conversation::continue_ids(std::vector<TokenId> ids, const AnswerOptions&
   return answer;
 }
 
-void Conversation::generate(std::span<const float> logits, const AnswerOptions& options, Clock::time_point start,
-                            Answer& answer) {
-  Sampler sampler(options.sampling);
-  std::optional<IncrementalDecoder> decoder;  // a model without a tokenizer answers in ids alone
-  if (model_->has_tokenizer()) decoder.emplace(model_->tokenizer());
-  const std::vector<TokenId>& stops = model_->stop_tokens();
-  const auto emit = [&](const std::string& text) {
-    answer.text += text;
-    return text.empty() || !options.on_text || options.on_text(text);
-  };
-  pending_.clear();
-  answer.reason = StopReason::max_tokens;
-  while (answer.ids.size() < options.max_tokens) {
-    const TokenId next = sampler.sample(logits.first(model_->spelled_tokens()), answer.ids);
-    if (answer.ids.empty()) answer.first_token_seconds = seconds_since(start);
-    pending_ = {next};
-    if (std::find(stops.begin(), stops.end(), next) != stops.end()) {
-      pending_.clear();  // the next turn's opening brings it
-      answer.reason = StopReason::stop_token;
-      break;
-    }
-    answer.ids.push_back(next);
-    if (!emit(decoder ? decoder->push(next) : "")) {
-      answer.reason = StopReason::caller;
-      break;
-    }
-    if (tail_.end_position() + 1 >= model_->config().context_length) {
-      answer.reason = StopReason::context_full;
-      break;
-    }
-    if (answer.ids.size() == options.max_tokens) break;
-    logits = forward_.run(Batch{.tokens = pending_, .tail = &tail_, .past = past_, .logits = Logits::last});
-    pending_.clear();
+void Conversation::generate(std::span<const float> logits, const AnswerOptions& options,
+                            AnswerWriter::Clock::time_point start, Answer& answer) {
+  AnswerWriter writer(*model_, options, start, answer);
+  pending_ = {writer.choose(logits)};
+  while (writer.take(pending_[0], tail_.end_position())) {
+    const Batch batch{.tokens = pending_, .tail = &tail_, .past = past_, .logits = Logits::last};
+    pending_ = {writer.is_greedy() ? writer.choose_likeliest(forward_.likeliest(batch, model_->spelled_tokens())[0])
+                                   : writer.choose(forward_.run(batch))};
   }
-  emit(decoder ? decoder->flush() : "");
-  answer.decode_seconds = seconds_since(start) - answer.first_token_seconds;
+  if (answer.reason == StopReason::stop_token) pending_.clear();  // the next turn's opening brings it
+  writer.finish();
 }
 
 std::vector<float> Conversation::logits(std::span<const TokenId> ids) {

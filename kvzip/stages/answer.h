@@ -64,6 +64,10 @@ class Conversation {
   bool started_ = false;
 };
 
+/// Throws Error{input} naming the question where `tokens` from `position` on leave no room for an answer in the model's
+/// context.
+void require_room(const Model& model, size_t position, size_t tokens);
+
 /// One question over a context at a cut; nothing of it remains.
 Answer answer(const Model& model, const ContextCut& cut, std::string_view question, const AnswerOptions& options = {});
 /// The same with all rows that the context holds.

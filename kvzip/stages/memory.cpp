@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "kvzip/base/error.h"
+#include "kvzip/stages/reconstruct.h"
 
 namespace kvzip {
 namespace {
@@ -23,14 +24,22 @@ MemoryEstimate estimate_memory(const Model& model, size_t tokens, DType kv_type,
     estimate.kv_bytes += layer_bytes * (window == 0 ? tokens : std::min(tokens, window + batch));
   }
   const size_t copied = tokens > chunk ? chunk : 0;  // by local scoring
-  const size_t repeat = std::min(tokens, chunk) + 64 + copied;
-  estimate.scoring_bytes =
-      repeat * shape.token_bytes() + tokens * shape.global_layers().size() * shape.kv_heads * sizeof(float) * 2;
+  estimate.scoring_bytes = (repeat_rows(tokens, chunk) + copied) * shape.token_bytes() +
+                           tokens * shape.global_layers().size() * shape.kv_heads * sizeof(float) * 2;
   const size_t activations = 2 * config.hidden + 2 * config.heads * config.head_dim +
                              2 * config.kv_heads * config.head_dim + 2 * config.feed_forward + 2 * config.head_dim;
   estimate.workspace_bytes =
       std::min(tokens, batch) * activations * sizeof(float) + config.vocab * sizeof(float) + kScratchBytes;
   return estimate;
+}
+
+size_t batch_rows(const Model& model, size_t tokens, DType kv_type, size_t wanted, size_t chunk) {
+  constexpr size_t kLeast = 256;  // fewer save next to nothing beside the rest
+  if (wanted > 0) return wanted;
+  const size_t available = model.backend().available_memory();
+  size_t batch = std::min(model.backend().preferred_batch(), std::max(tokens, kLeast));
+  while (batch > kLeast && estimate_memory(model, tokens, kv_type, batch, chunk).total() > available) batch /= 2;
+  return batch;
 }
 
 void require_memory(const Model& model, size_t tokens, DType kv_type, size_t batch, size_t chunk) {

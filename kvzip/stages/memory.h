@@ -19,6 +19,10 @@ struct MemoryEstimate {
 /// while scoring and thus before anything is quantised.
 MemoryEstimate estimate_memory(const Model& model, size_t tokens, DType kv_type, size_t batch, size_t chunk);
 
+/// Tokens per pass with which `tokens` are read: `wanted`, or where that is 0, as many as the device prefers and its
+/// memory leaves room for.
+size_t batch_rows(const Model& model, size_t tokens, DType kv_type, size_t wanted, size_t chunk);
+
 /// Throws Error{memory} that says what `tokens` need and how many tokens would fit, where they exceed what the device
 /// has left.
 void require_memory(const Model& model, size_t tokens, DType kv_type, size_t batch, size_t chunk);

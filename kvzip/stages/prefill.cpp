@@ -48,11 +48,12 @@ Reading prefill_ids(const Model& model, std::vector<TokenId> system, std::vector
   require_context(model, reading.document.size(), reading.system.size());
   std::vector<TokenId> tokens = reading.system;
   tokens.insert(tokens.end(), reading.document.begin(), reading.document.end());
-  require_memory(model, tokens.size(), options.kv_type, options.batch, kRepeatChunk);
-  reading.tail.reserve(tokens.size(), options.batch);
+  const size_t batch = batch_rows(model, tokens.size(), options.kv_type, options.batch, kRepeatChunk);
+  require_memory(model, tokens.size(), options.kv_type, batch, kRepeatChunk);
+  reading.tail.reserve(tokens.size() + repeat_rows(reading.document.size(), kRepeatChunk), batch);
 
   Forward forward(model);
-  run_batches(forward, tokens, options.batch, Batch{.tail = &reading.tail}, [&](size_t done) {
+  run_batches(forward, tokens, batch, Batch{.tail = &reading.tail}, [&](size_t done) {
     report(options.progress, {"prefill", done, tokens.size()});
   });
   model.backend().synchronize();  // so that whoever times it times all of it

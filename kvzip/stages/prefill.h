@@ -11,9 +11,6 @@
 
 namespace kvzip {
 
-/// Tokens per pass. More keeps the matrix products efficient, fewer bounds the activations' memory.
-inline constexpr size_t kDefaultBatch = 1024;
-
 /// A document that has been read and not yet compressed. Move-only.
 struct Reading {
   std::vector<TokenId> system;
@@ -31,8 +28,8 @@ struct Reading {
 
 struct PrefillOptions {
   DType kv_type = DType::f16;  ///< f32, f16 or bf16; or q8_0 or q4_0: read in f16 and quantised when compressed
-  size_t batch = kDefaultBatch;
-  ProgressFn progress{};  ///< stage "prefill", in tokens
+  size_t batch = 0;            ///< tokens per pass; 0 = as batch_rows() says
+  ProgressFn progress{};       ///< stage "prefill", in tokens
 };
 
 /// Reads `text`. Throws Error{input} where it is empty, binary or longer than the model's context (naming both

@@ -1,6 +1,7 @@
 // The inputs that make the model repeat its document, chunk by chunk (Kim et al. 2025, section 3.2).
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <vector>
@@ -11,6 +12,12 @@ namespace kvzip {
 
 /// Document tokens that one repetition covers.
 inline constexpr size_t kRepeatChunk = 2000;
+
+/// At least the tokens of one repeat input of a document, so that room can be made for them before they are known.
+inline size_t repeat_rows(size_t document, size_t chunk) {
+  constexpr size_t kMostInstructionTokens = 64;
+  return std::min(document, chunk) + kMostInstructionTokens;
+}
 
 struct RepeatInput {
   size_t begin = 0;          ///< first document position of the chunk

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "kvzip/base/check.h"
+#include "kvzip/base/parallel.h"
 #include "kvzip/stages/chunk_rows.h"
 
 namespace kvzip {
@@ -18,39 +19,42 @@ namespace {
 constexpr std::array<std::pair<std::string_view, Scoring>, 2> kScorings = {
     {{"exact", Scoring::exact}, {"local", Scoring::local}}};
 
-/// Log scores of one chunk on the device, all scored layers: `[scored layers * kv_heads, chunk_len]`.
-class ChunkScores {
+/// Log scores of the whole document on the device, `[scored layers * kv_heads, document]`. They come to the host once,
+/// at the end, so that a device that works by itself never waits for it.
+class LogScores {
  public:
-  /// The chunk's first row is number `first_row` of segment 0.
-  ChunkScores(const Model& model, const CacheShape& shape, const RepeatInput& input, size_t system_len,
-              size_t first_row)
+  LogScores(const Model& model, const CacheShape& shape, size_t document_len)
       : backend_(&model.backend()),
         layers_(shape.global_layers()),
         heads_(shape.kv_heads),
-        log_(*backend_, DType::f32, layers_.size() * heads_, input.len),
-        request_{.system_len = system_len, .chunk_begin = first_row, .chunk_len = input.len, .log_score = {}} {
-    const std::vector<float> lowest(layers_.size() * heads_ * input.len, -std::numeric_limits<float>::infinity());
-    backend_->upload(log_.view().data, lowest.data(), lowest.size() * sizeof(float));
+        log_(*backend_, DType::f32, layers_.size() * heads_, document_len) {
+    const std::vector<float> lowest(document_len, -std::numeric_limits<float>::infinity());
+    for (size_t row = 0; row < log_.view().rows; ++row) {
+      backend_->upload(rows_of(log_.view(), row, 1).data, lowest.data(), lowest.size() * sizeof(float));
+    }
   }
 
-  /// Asked for by every layer that uses the KV layer: their scores' maximum remains.
-  const ScoreRequest* request(size_t kv_layer) {
+  /// `keys` for the chunk that begins at that document position and one KV layer, asked for by every layer that uses
+  /// it: their scores' maximum remains. Null where the layer isn't scored.
+  const ScoreRequest* request(size_t kv_layer, size_t chunk_begin, const ScoreRequest& keys) {
     const auto found = std::find(layers_.begin(), layers_.end(), kv_layer);
     if (found == layers_.end()) return nullptr;
-    request_.log_score = rows_of(log_.view(), static_cast<size_t>(found - layers_.begin()) * heads_, heads_);
+    View to = rows_of(log_.view(), static_cast<size_t>(found - layers_.begin()) * heads_, heads_);
+    to.data = static_cast<float*>(to.data) + chunk_begin;
+    to.cols = keys.chunk_len;
+    request_ = keys;
+    request_.log_score = to;
     return &request_;
   }
 
-  void store(Scores& scores, size_t begin) const {
-    const size_t len = request_.chunk_len;
-    std::vector<float> log(layers_.size() * heads_ * len);
-    backend_->download(log.data(), log_.view().data, log.size() * sizeof(float));
-    for (size_t i = 0; i < layers_.size() * heads_; ++i) {
-      const auto row = scores.row(i / heads_, i % heads_).subspan(begin, len);
-      std::transform(log.begin() + static_cast<std::ptrdiff_t>(i * len),
-                     log.begin() + static_cast<std::ptrdiff_t>((i + 1) * len), row.begin(),
-                     [](float value) { return std::exp(value); });
-    }
+  Scores take() const {
+    Scores scores(layers_.size(), heads_, log_.view().cols);
+    backend_->download(scores.values.data(), log_.view().data, scores.values.size() * sizeof(float));
+    constexpr size_t kGrain = 4096;
+    parallel_ranges(scores.values.size(), kGrain, [&](size_t begin, size_t end) {
+      for (size_t i = begin; i < end; ++i) scores.values[i] = std::exp(scores.values[i]);
+    });
+    return scores;
   }
 
  private:
@@ -89,28 +93,33 @@ Scores score(const Model& model, const Reading& reading, const std::vector<Repea
   size_t total = 0;
   for (const RepeatInput& input : inputs) total += input.ids.size();
 
-  Scores scores(shape.global_layers().size(), shape.kv_heads, reading.document.size());
-  if (scores.layers == 0) return scores;  // nothing to choose from: every layer keeps its window
+  if (shape.global_layers().empty()) {  // nothing to choose from: every layer keeps its window
+    return {0, shape.kv_heads, reading.document.size()};
+  }
+  LogScores scores(model, shape, reading.document.size());
   std::optional<ChunkRows> local;
   if (options.scoring == Scoring::local) local.emplace(reading, model.backend());
+  const size_t system = reading.system.size();
+  const size_t batch = options.batch > 0 ? options.batch : model.backend().preferred_batch();
   Forward forward(model);
   size_t done = 0;
   for (const RepeatInput& input : inputs) {
     if (local) local->show(input.begin, input.len);
-    Tail repeated(model.backend(), shape, reading.tail.end_position());
-    repeated.reserve(input.ids.size(), options.batch);
-    const size_t system = reading.system.size();
-    ChunkScores chunk(model, shape, input, system, local ? system : system + input.begin);
+    const ScoreRequest keys{.system_len = system,
+                            .chunk_begin = local ? system : system + input.begin,
+                            .chunk_len = input.len,
+                            .log_score = {}};
+    Tail repeated = reading.tail.continuation();
+    repeated.reserve(input.ids.size(), batch);
     const Batch each{.tail = &repeated,
                      .past = local ? local->past() : past_of(reading.tail),
-                     .score = [&](size_t kv_layer) { return chunk.request(kv_layer); }};
-    run_batches(forward, input.ids, options.batch, each, [&](size_t tokens) {
+                     .score = [&](size_t kv_layer) { return scores.request(kv_layer, input.begin, keys); }};
+    run_batches(forward, input.ids, batch, each, [&](size_t tokens) {
       report(options.progress, {"scoring", done + tokens, total});
     });
-    chunk.store(scores, input.begin);
     done += input.ids.size();
   }
-  return scores;
+  return scores.take();
 }
 
 }  // namespace kvzip

@@ -24,8 +24,8 @@ std::string_view scoring_name(Scoring scoring);
 struct ScoreOptions {
   Scoring scoring = Scoring::exact;
   size_t chunk = kRepeatChunk;  ///< document tokens per repetition
-  size_t batch = kDefaultBatch;
-  ProgressFn progress{};  ///< stage "scoring", in tokens of the repeat inputs
+  size_t batch = 0;             ///< tokens per pass; 0 = as the device prefers
+  ProgressFn progress{};        ///< stage "scoring", in tokens of the repeat inputs
 };
 
 /// Scores every document position per global layer and KV head: the largest share of attention that any query of the

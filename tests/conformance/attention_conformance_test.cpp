@@ -46,6 +46,29 @@ struct DeviceSegment {
   Segment segment;
 };
 
+std::string describe(const Problem& p) {
+  std::string text = std::to_string(p.tokens) + " tokens, " + std::to_string(p.kv_heads) + " x " +
+                     std::to_string(p.group) + " heads of " + std::to_string(p.head_dim) + ", window " +
+                     std::to_string(p.window);
+  for (const SegmentData& segment : p.segments) {
+    text += "; " + std::string(dtype_name(segment.dtype)) + (segment.positional ? " positional" : "");
+    for (const HeadData& head : segment.heads) text += " " + std::to_string(head.len);
+  }
+  return text;
+}
+
+/// The rows of both, head by head.
+SegmentData joined(const SegmentData& first, const SegmentData& second) {
+  SegmentData all = first;
+  for (size_t h = 0; h < all.heads.size(); ++h) {
+    HeadData& head = all.heads[h];
+    head.k.insert(head.k.end(), second.heads[h].k.begin(), second.heads[h].k.end());
+    head.v.insert(head.v.end(), second.heads[h].v.begin(), second.heads[h].v.end());
+    head.len += second.heads[h].len;
+  }
+  return all;
+}
+
 class AttentionConformance : public BackendTest {
  protected:
   /// Rounds the queries to what the device sees, so that the reference starts from the same.
@@ -53,7 +76,8 @@ class AttentionConformance : public BackendTest {
     for (float& value : problem.q) value = rounded(value, activations());
   }
 
-  Result run(const Problem& problem) {
+  /// `continued`: the second segment's rows lie behind the first's, as in the continuation of a tail.
+  Result run(const Problem& problem, bool continued = false) {
     const size_t cols = problem.heads() * problem.head_dim;
     TestMatrix queries(problem.tokens, cols, problem.stride - cols, random_);
     queries.values = problem.q;
@@ -61,9 +85,27 @@ class AttentionConformance : public BackendTest {
     DeviceMatrix out(*backend_, activations(), problem.tokens, cols, problem.stride - cols, random_);
     std::vector<std::unique_ptr<DeviceSegment>> on_device;
     std::vector<Segment> segments;
-    for (const SegmentData& data : problem.segments) {
-      on_device.push_back(std::make_unique<DeviceSegment>(*backend_, data, problem.head_dim));
-      segments.push_back(on_device.back()->segment);
+    std::vector<KvRows> before;
+    std::vector<KvRows> behind;
+    if (continued) {
+      const SegmentData all = joined(problem.segments[0], problem.segments[1]);
+      on_device.push_back(std::make_unique<DeviceSegment>(*backend_, all, problem.head_dim));
+      const size_t len = problem.segments[0].heads[0].len;
+      const size_t bytes = len * padded_row_bytes(all.dtype, problem.head_dim);
+      for (const KvRows& head : on_device[0]->heads) {
+        before.push_back({head.k, head.v, len});
+        behind.push_back(
+            {static_cast<std::byte*>(head.k) + bytes, static_cast<std::byte*>(head.v) + bytes, head.len - len});
+      }
+      segments = {on_device[0]->segment, on_device[0]->segment};
+      segments[0].heads = before;
+      segments[1].heads = behind;
+      segments[1].first_position = problem.segments[1].first_position;
+    } else {
+      for (const SegmentData& data : problem.segments) {
+        on_device.push_back(std::make_unique<DeviceSegment>(*backend_, data, problem.head_dim));
+        segments.push_back(on_device.back()->segment);
+      }
     }
     std::vector<float> lowest(problem.kv_heads * problem.chunk_len, -std::numeric_limits<float>::infinity());
     const DeviceBytes scores(*backend_, lowest);
@@ -87,9 +129,9 @@ class AttentionConformance : public BackendTest {
 
   /// Exact: f32 rounds sums of some hundred terms. Fast: bf16 (or f16) queries, probabilities and results of 8 bits;
   /// logits are off by at most 2 * 2^-9 * scale * sum |q k|, some 0.02 here.
-  void expect_near(const Problem& problem) {
+  void expect_near(const Problem& problem, bool continued = false) {
     const Answer expected = attention_test::reference(problem);
-    const Result found = run(problem);
+    const Result found = run(problem, continued);
     const size_t cols = problem.heads() * problem.head_dim;
     double worst = 0;
     for (size_t i = 0; i < problem.tokens * cols; ++i) {
@@ -110,6 +152,44 @@ class AttentionConformance : public BackendTest {
     EXPECT_LE(worst, is_exact() ? 1e-5 : 0.03);
   }
 
+  /// Problems of one token that share their first segment.
+  void expect_near_together(const std::vector<Problem>& problems) {
+    const size_t cols = problems[0].heads() * problems[0].head_dim;
+    TestMatrix queries(problems.size(), cols, 0, random_);
+    for (size_t i = 0; i < problems.size(); ++i) {
+      std::copy_n(problems[i].q.begin(), cols, &queries.at(i, 0));
+    }
+    const DeviceMatrix q(*backend_, activations(), queries);
+    DeviceMatrix out(*backend_, activations(), problems.size(), cols, 0, random_);
+    const DeviceSegment context(*backend_, problems[0].segments[0], problems[0].head_dim);
+    std::vector<std::unique_ptr<DeviceSegment>> tails;
+    std::vector<std::vector<Segment>> segments;
+    std::vector<AttendArgs> calls;
+    for (const Problem& p : problems) {
+      tails.push_back(std::make_unique<DeviceSegment>(*backend_, p.segments[1], p.head_dim));
+      segments.push_back({context.segment, tails.back()->segment});
+    }
+    for (size_t i = 0; i < problems.size(); ++i) {
+      calls.push_back({.q = rows_of(q.view(), i, 1),
+                       .first_position = problems[i].first_position,
+                       .kv_heads = problems[i].kv_heads,
+                       .head_dim = problems[i].head_dim,
+                       .scale = problems[i].scale,
+                       .window = 0,
+                       .segments = segments[i],
+                       .out = rows_of(out.view(), i, 1)});
+    }
+    backend_->attend_together(calls);
+    out.read();
+    for (size_t i = 0; i < problems.size(); ++i) {
+      const Answer expected = attention_test::reference(problems[i]);
+      for (size_t col = 0; col < cols; ++col) {
+        ASSERT_NEAR(out.host.at(i, col), expected.out[col], is_exact() ? 1e-5 : 0.03)
+            << describe(problems[i]) << "; question " << i << " at " << col;
+      }
+    }
+  }
+
   Problem problem(size_t tokens, size_t kv_heads, size_t group, size_t head_dim, size_t padding = 0) {
     Problem result;
     result.tokens = tokens;
@@ -127,17 +207,6 @@ class AttentionConformance : public BackendTest {
 
   std::mt19937 generator_{91};
 };
-
-std::string describe(const Problem& p) {
-  std::string text = std::to_string(p.tokens) + " tokens, " + std::to_string(p.kv_heads) + " x " +
-                     std::to_string(p.group) + " heads of " + std::to_string(p.head_dim) + ", window " +
-                     std::to_string(p.window);
-  for (const SegmentData& segment : p.segments) {
-    text += "; " + std::string(dtype_name(segment.dtype)) + (segment.positional ? " positional" : "");
-    for (const HeadData& head : segment.heads) text += " " + std::to_string(head.len);
-  }
-  return text;
-}
 
 // What prefill asks: a batch at the end of its tail, whole or after earlier batches.
 TEST_P(AttentionConformance, CausalBatches) {
@@ -245,7 +314,36 @@ TEST_P(AttentionConformance, ScoresOfARepetition) {
         p.chunk_len = pick(1, document - p.chunk_begin);
         SCOPED_TRACE(describe(p) + ", chunk " + std::to_string(p.chunk_begin) + " + " + std::to_string(p.chunk_len));
         expect_near(p);
+        expect_near(p, true);
       }
+    }
+  }
+}
+
+// Questions that are answered together: each with a tail of its own behind the context that all of them share.
+TEST_P(AttentionConformance, QuestionsOverOneContext) {
+  constexpr size_t kDocument = 400;
+  for (const DType dtype : {DType::bf16, DType::f16, DType::q8_0, DType::f32}) {
+    for (const size_t questions : {2, 5, 19}) {
+      const size_t kv_heads = questions == 5 ? 3 : 8;
+      const size_t group = pick(1, 5);
+      const size_t head_dim = questions == 19 ? 128 : 64;
+      std::vector<Problem> problems;
+      for (size_t i = 0; i < questions; ++i) {
+        Problem p = problem(1, kv_heads, group, head_dim);
+        if (i > 0) {
+          p.segments = {problems[0].segments[0]};
+        } else {
+          std::vector<size_t> lens(kv_heads);
+          for (size_t& len : lens) len = pick(0, kDocument);
+          add(p, dtype, false, 0, lens);
+        }
+        const size_t said = pick(1, 70);
+        p.first_position = kDocument + said - 1;
+        add(p, is_exact() ? DType::f32 : DType::bf16, true, kDocument, std::vector<size_t>(kv_heads, said));
+        problems.push_back(std::move(p));
+      }
+      expect_near_together(problems);
     }
   }
 }

@@ -1,4 +1,8 @@
 // Norms, activations, sums and RoPE on every backend against plain loops in double.
+#include <algorithm>
+#include <limits>
+#include <vector>
+
 #include "tests/conformance/device_data.h"
 
 namespace kvzip::conformance {
@@ -128,6 +132,33 @@ TEST_P(ElementwiseConformance, RopeRotatesPairsAndLeavesTheRest) {
       }
     }
   }
+}
+
+TEST_P(ElementwiseConformance, TheLikeliestIsTheFirstOfTheLargest) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  const auto find = [&](const std::vector<float>& values, size_t rows = 1) {
+    const DeviceBytes on_device(*backend_, values);
+    const size_t cols = values.size() / rows;
+    std::vector<size_t> places(rows);
+    backend_->likeliest({on_device.data(), DType::f32, rows, cols, cols * sizeof(float)}, places);
+    return places;
+  };
+  using Places = std::vector<size_t>;
+  for (const size_t count : {2, 31, 1000, 128257}) {
+    std::vector<float> values(2 * count);
+    for (float& value : values) value = random_.normal() - 10;  // all below zero
+    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(count);
+    const auto place = [](auto begin, auto end) { return static_cast<size_t>(std::max_element(begin, end) - begin); };
+    EXPECT_EQ(find(values, 2), (Places{place(values.begin(), middle), place(middle, values.end())}));
+    values[count - 1] = values[count / 3] = 2.5F;
+    EXPECT_EQ(find(values, 2)[0], count / 3);
+    values[count / 3] = kNan;
+    EXPECT_EQ(find(values, 2)[0], count - 1);
+  }
+  EXPECT_EQ(find({-kInfinity, -5, kInfinity, std::numeric_limits<float>::max(), 3}), Places{2});
+  EXPECT_EQ(find({kNan, -kInfinity, kNan}), Places{3});
+  EXPECT_EQ(find({-1, -0.0F, 0.0F}), Places{1});
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, ElementwiseConformance, testing::ValuesIn(all_cases()), case_name);

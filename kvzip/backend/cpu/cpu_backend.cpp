@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "kvzip/backend/cpu/activation.h"
 #include "kvzip/backend/cpu/attention.h"
@@ -30,6 +31,8 @@ void CpuBackend::release(void* data, size_t bytes) noexcept { release_cpu_memory
 std::string CpuBackend::description() const { return describe_cpu(); }
 
 size_t CpuBackend::available_memory() const { return available_cpu_memory(); }
+
+size_t CpuBackend::peak_memory() const { return peak_cpu_memory(); }
 
 void CpuBackend::copy(void* to, const void* from, size_t bytes) {
   if (bytes > 0) std::memmove(to, from, bytes);
@@ -64,7 +67,8 @@ void CpuBackend::layer_norm(const ConstView& x, const float* weight, const float
   layer_norm_cpu(x, weight, bias, eps, out);
 }
 
-void CpuBackend::linear(const ConstView& x, std::span<const LinearPart> parts) {
+void CpuBackend::linear(const LinearInput& in, std::span<const LinearPart> parts) {
+  const ConstView x = rows_of_input(in);
   check(is_f32(x, x.rows, x.cols), "linear: x is f32");
   for (const LinearPart& part : parts) {
     check(part.weight.cols == x.cols, "linear: a weight has the columns of x");
@@ -111,6 +115,22 @@ void CpuBackend::gather_rows(const ConstView& from, std::span<const uint32_t> in
 }
 
 void CpuBackend::attend(const AttendArgs& args) { attend_cpu(args, precision_); }
+
+void CpuBackend::likeliest(const ConstView& logits, std::span<size_t> places) {
+  check(is_f32(logits, places.size(), logits.cols), "likeliest: logits are f32 [places, n]");
+  for (size_t row = 0; row < places.size(); ++row) {
+    const auto* const values = static_cast<const float*>(rows_of(logits, row, 1).data);
+    float best = -std::numeric_limits<float>::infinity();
+    places[row] = logits.cols;
+    for (size_t i = 0; i < logits.cols; ++i) {
+      const float value = std::min(values[i], std::numeric_limits<float>::max());
+      if (value > best) {
+        best = value;
+        places[row] = i;
+      }
+    }
+  }
+}
 
 std::unique_ptr<Backend> make_cpu_backend() { return std::make_unique<CpuBackend>(); }
 

@@ -18,6 +18,8 @@ class CpuBackend final : public Backend {
   std::string_view name() const override { return "cpu"; }
   std::string description() const override;
   size_t available_memory() const override;
+  size_t peak_memory() const override;
+  size_t preferred_batch() const override { return 1024; }
   void set_precision(Precision precision) override { precision_ = precision; }
   DType activation_type() const override { return DType::f32; }
   DType weight_type(DType stored) const override { return stored; }
@@ -32,7 +34,7 @@ class CpuBackend final : public Backend {
   void embed(std::span<const int32_t> ids, const ConstView& table, float scale, const View& out) override;
   void rms_norm(const ConstView& x, const float* weight, float eps, const View& out) override;
   void layer_norm(const ConstView& x, const float* weight, const float* bias, float eps, const View& out) override;
-  void linear(const ConstView& x, std::span<const LinearPart> parts) override;
+  void linear(const LinearInput& in, std::span<const LinearPart> parts) override;
   void gated_activation(const View& gate, const ConstView& up, Activation activation) override;
   void activate(const View& x, Activation activation) override;
   void add(const View& x, const ConstView& y) override;
@@ -40,6 +42,7 @@ class CpuBackend final : public Backend {
   void store_kv(const ConstView& k, const ConstView& v, std::span<const KvRows> heads, DType dtype, size_t at) override;
   void gather_rows(const ConstView& from, std::span<const uint32_t> index, const View& to) override;
   void attend(const AttendArgs& args) override;
+  void likeliest(const ConstView& logits, std::span<size_t> places) override;
 
  private:
   Precision precision_ = Precision::fast;

@@ -1,6 +1,7 @@
 #include "kvzip/backend/cpu/cpu_memory.h"
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -106,6 +107,11 @@ void release_cpu_memory(void* data, size_t bytes) noexcept {
 }
 
 size_t available_cpu_memory() { return std::min(system_available(), control_group_available()); }
+
+size_t peak_cpu_memory() {
+  rusage usage{};
+  return ::getrusage(RUSAGE_SELF, &usage) == 0 ? static_cast<size_t>(usage.ru_maxrss) * 1024 : 0;
+}
 
 Scratch::~Scratch() {
   if (data_ != nullptr) release_cpu_memory(data_, bytes_);

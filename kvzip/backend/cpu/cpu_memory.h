@@ -14,6 +14,9 @@ void release_cpu_memory(void* data, size_t bytes) noexcept;
 /// says so.
 size_t available_cpu_memory();
 
+/// The most memory of this process that was resident at once, in bytes; 0 where the system doesn't say.
+size_t peak_cpu_memory();
+
 /// A block that grows on demand and is reused between calls. Move-only, one owner, one thread at a time.
 class Scratch {
  public:

@@ -36,6 +36,57 @@ Mask mask_of(const AttendArgs& args, const Segment& segment) {
   return all_before && all_within ? Mask::none : Mask::other;
 }
 
+/// Whether all calls look at the same rows of a segment in the same way.
+bool is_shared(std::span<const AttendArgs> calls, size_t segment) {
+  const Segment& first = calls.front().segments[segment];
+  return std::all_of(calls.begin(), calls.end(), [&](const AttendArgs& args) {
+    const Segment& other = args.segments[segment];
+    return std::equal(first.heads.begin(), first.heads.end(), other.heads.begin(), other.heads.end(),
+                      [](const KvRows& a, const KvRows& b) { return a.k == b.k && a.v == b.v && a.len == b.len; });
+  });
+}
+
+/// Whether calls differ in positions and rows alone, and queries and outputs lie as one matrix.
+bool are_alike(std::span<const AttendArgs> calls) {
+  const AttendArgs& first = calls.front();
+  if (first.q.dtype != DType::bf16) return false;
+  const auto follows = [&](const auto& one, const auto& start, size_t index) {
+    return static_cast<const std::byte*>(one.data) ==
+               static_cast<const std::byte*>(start.data) + index * start.rows * start.stride &&
+           one.stride == start.stride && one.rows == start.rows && one.cols == start.cols && one.dtype == start.dtype;
+  };
+  for (size_t i = 1; i < calls.size(); ++i) {
+    const AttendArgs& other = calls[i];
+    if (!follows(other.q, first.q, i) || !follows(other.out, first.out, i) || other.kv_heads != first.kv_heads ||
+        other.head_dim != first.head_dim || other.scale != first.scale || other.window != first.window ||
+        other.segments.size() != first.segments.size()) {
+      return false;
+    }
+    for (size_t s = 0; s < first.segments.size(); ++s) {
+      const Segment& a = first.segments[s];
+      const Segment& b = other.segments[s];
+      if (a.dtype != b.dtype || a.positional != b.positional || a.first_position != b.first_position) return false;
+    }
+  }
+  return true;
+}
+
+/// The rows of both segments as one, where those of the second follow those of the first in memory, head by head, as a
+/// tail's continuation lays them. Empty where they don't.
+std::vector<KvRows> joined_rows(std::span<const Segment> segments, size_t bytes_per_row) {
+  std::vector<KvRows> joined;
+  for (size_t h = 0; h < segments[0].heads.size(); ++h) {
+    const KvRows& first = segments[0].heads[h];
+    const KvRows& second = segments[1].heads[h];
+    const size_t bytes = first.len * bytes_per_row;
+    if (second.k != static_cast<std::byte*>(first.k) + bytes || second.v != static_cast<std::byte*>(first.v) + bytes) {
+      return {};
+    }
+    joined.push_back({first.k, first.v, first.len + second.len});
+  }
+  return joined;
+}
+
 }  // namespace
 
 // f32 activations are exact mode's, and stay out of the matrix units. Where scores are asked for, they are a pass of
@@ -51,7 +102,21 @@ void Attention::run(const AttendArgs& args) {
     return run_dense(args);
   }
   if (takes_dense(args)) return run_dense(args);
-  if (!run_decode(args)) run_plain(args);
+  if (!run_decode({&args, 1})) run_plain(args);
+}
+
+void Attention::run_together(std::span<const AttendArgs> calls) {
+  for (const AttendArgs& args : calls) {
+    check_attend(args, "the GPU");
+    check(args.score == nullptr, "attend_together: calls without scores");
+  }
+  while (!calls.empty()) {
+    // As many as the kernels take at once, which depends on the number of heads.
+    size_t count = are_alike(calls) ? calls.size() : 1;
+    while (count > 1 && !run_decode(calls.first(count))) count = (count + 1) / 2;
+    if (count == 1) run(calls.front());
+    calls = calls.subspan(count);
+  }
 }
 
 bool Attention::takes_dense(const AttendArgs& args) const {
@@ -64,7 +129,22 @@ bool Attention::takes_dense(const AttendArgs& args) const {
   return is_aligned(args.q) && is_aligned(args.out);
 }
 
+// A document and its continuation are one causal call, instead of two whose parts have to be merged.
+bool Attention::run_joined(const AttendArgs& args) {
+  if (args.segments.size() != 2 || !args.segments[0].positional || !args.segments[1].positional) return false;
+  const std::vector<KvRows> rows = joined_rows(args.segments, padded_row_bytes(args.segments[0].dtype, args.head_dim));
+  if (rows.empty()) return false;
+  Segment whole = args.segments[0];
+  whole.heads = rows;
+  AttendArgs joined = args;
+  joined.segments = {&whole, 1};
+  if (!is_dense(rows, whole.dtype, args.head_dim) || mask_of(joined, whole) != Mask::causal) return false;
+  run_dense(joined);
+  return true;
+}
+
 void Attention::run_dense(const AttendArgs& args) {
+  if (run_joined(args)) return;
   const DType dtype = args.segments[0].dtype;
   const size_t tokens = args.q.rows;
   const size_t heads = args.q.cols / args.head_dim;
@@ -93,30 +173,60 @@ void Attention::run_dense(const AttendArgs& args) {
   if (!direct) convert(parts[0].out, args.out, stream_);
 }
 
-// False where the kernels don't take the call.
-bool Attention::run_decode(const AttendArgs& args) {
-  if (!is_aligned(args.q) || !is_aligned(args.out)) return false;
-  std::vector<DecodeSegment> segments;
-  for (const Segment& segment : args.segments) {
-    segments.push_back({segment.heads, segment.dtype, false, segment.positional, segment.first_position});
+// All layers of a pass have the same ones.
+const int32_t* Attention::upload_positions(std::span<const AttendArgs> questions) {
+  std::vector<int32_t> positions;
+  for (const AttendArgs& args : questions) positions.push_back(static_cast<int32_t>(args.first_position));
+  const size_t bytes = positions.size() * sizeof(int32_t);
+  auto* const on_gpu = static_cast<int32_t*>(positions_.at_least(std::max(bytes, kAlignment)));
+  if (uploaded_positions_ != positions) {
+    staging_->upload(on_gpu, positions.data(), bytes);
+    uploaded_positions_ = std::move(positions);
   }
-  const size_t group = args.q.cols / args.head_dim / args.kv_heads;
-  DecodeArgs decode{.q = args.q,
-                    .out = args.out,
-                    .tokens = args.q.rows,
-                    .kv_heads = args.kv_heads,
+  return on_gpu;
+}
+
+// One call, or several that are alike. False where the kernels don't take them.
+bool Attention::run_decode(std::span<const AttendArgs> questions) {
+  const AttendArgs& first = questions.front();
+  if (!is_aligned(first.q) || !is_aligned(first.out)) return false;
+  std::vector<DecodeSegment> segments;
+  std::vector<std::vector<KvRows>> own_rows;  // of segments that aren't shared: those of all questions
+  own_rows.reserve(first.segments.size());
+  for (size_t s = 0; s < first.segments.size(); ++s) {
+    const Segment& segment = first.segments[s];
+    const bool shared = is_shared(questions, s);
+    std::span<const KvRows> heads = segment.heads;
+    if (!shared) {
+      std::vector<KvRows>& rows = own_rows.emplace_back();
+      for (const AttendArgs& args : questions) {
+        rows.insert(rows.end(), args.segments[s].heads.begin(), args.segments[s].heads.end());
+      }
+      heads = rows;
+    }
+    segments.push_back({heads, segment.dtype, !shared, segment.positional, segment.first_position});
+  }
+  const size_t group = first.q.cols / first.head_dim / first.kv_heads;
+  const size_t rows = questions.size() * first.q.rows;
+  const auto all_rows = [&](auto view) {
+    view.rows = rows;
+    return view;
+  };
+  DecodeArgs decode{.q = all_rows(first.q),
+                    .out = all_rows(first.out),
+                    .questions = questions.size(),
+                    .tokens = first.q.rows,
+                    .kv_heads = first.kv_heads,
                     .group = group,
-                    .head_dim = args.head_dim,
-                    .scale = args.scale,
-                    .window = args.window,
+                    .head_dim = first.head_dim,
+                    .scale = first.scale,
+                    .window = first.window,
                     .segments = segments};
   if (!can_attend_decode(decode)) return false;
-  const auto position = static_cast<int32_t>(args.first_position);
-  auto* const on_gpu = static_cast<int32_t*>(heads_.at_least(sizeof(position)));
-  staging_->upload(on_gpu, &position, sizeof(position));
-  decode.positions = on_gpu;
-  attend_decode(decode, workspace_.at_least(attend_decode_workspace_bytes(args.q.rows * group, args.head_dim)),
-                stream_);
+  decode.positions = upload_positions(questions);
+  decode.overlap_previous =
+      true;  // the kernels before it are launched by launch_overlapping(), or end before it begins
+  attend_decode(decode, workspace_.at_least(attend_decode_workspace_bytes(rows * group, first.head_dim)), stream_);
   return true;
 }
 

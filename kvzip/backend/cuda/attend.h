@@ -2,6 +2,7 @@
 // calls. Used by one thread at a time.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "kvzip/backend/backend.h"
@@ -18,6 +19,7 @@ class Attention {
       : staging_(&staging),
         stream_(stream),
         heads_(memory),
+        positions_(memory),
         halves_(memory),
         parts_(memory),
         workspace_(memory),
@@ -25,19 +27,25 @@ class Attention {
 
   /// Backend::attend(). Throws Error{unsupported} for rows of another type than f32, f16, bf16, q8_0, q4_0.
   void run(const AttendArgs& args);
+  /// Backend::attend_together(): in one launch where the calls are questions over shared segments.
+  void run_together(std::span<const AttendArgs> calls);
 
  private:
   bool takes_dense(const AttendArgs& args) const;
   void run_dense(const AttendArgs& args);
-  bool run_decode(const AttendArgs& args);
+  bool run_joined(const AttendArgs& args);
+  bool run_decode(std::span<const AttendArgs> questions);
+  const int32_t* upload_positions(std::span<const AttendArgs> questions);
   bool run_score(const AttendArgs& args);
   void run_plain(const AttendArgs& args);
 
   Staging* staging_;
   cudaStream_t stream_;
-  DeviceScratch heads_;   // addresses of rows, log sums
-  DeviceScratch halves_;  // queries in the type of the rows
-  DeviceScratch parts_;   // attention outputs of single segments
+  DeviceScratch heads_;  // addresses of rows, log sums
+  DeviceScratch positions_;
+  std::vector<int32_t> uploaded_positions_;  // what positions_ holds
+  DeviceScratch halves_;                     // queries in the type of the rows
+  DeviceScratch parts_;                      // attention outputs of single segments
   DeviceScratch workspace_;
   DenseAttention dense_;
 };

@@ -1,9 +1,13 @@
 #include "kvzip/backend/cuda/cuda_backend.h"
 
 #include <algorithm>
+#include <array>
+#include <vector>
 
 #include "kvzip/backend/cuda/device.h"
 #include "kvzip/backend/cuda/elementwise.h"
+#include "kvzip/backend/cuda/find_largest.h"
+#include "kvzip/backend/cuda/linear_row.h"
 #include "kvzip/backend/cuda/rows.h"
 #include "kvzip/base/check.h"
 
@@ -13,6 +17,13 @@ namespace {
 /// An activation of that shape.
 bool is_matrix(const ConstView& view, size_t rows, size_t cols) {
   return (view.dtype == DType::f32 || view.dtype == DType::bf16) && view.rows == rows && view.cols == cols;
+}
+
+void check_linear(const ConstView& x, std::span<const LinearPart> parts) {
+  for (const LinearPart& part : parts) {
+    check(part.weight.cols == x.cols, "linear: a weight has the columns of x");
+    check(is_matrix(part.out, x.rows, part.weight.rows), "linear: out is [tokens, rows of the weight]");
+  }
 }
 
 size_t selected(size_t index) {
@@ -54,6 +65,16 @@ std::string CudaBackend::description() const { return describe_gpu(index_); }
 size_t CudaBackend::available_memory() const {
   stream();
   return memory_.available();
+}
+
+// Quantised weights stay as they are where a decoded token can read them so.
+DType CudaBackend::weight_type(DType stored) const {
+  return precision_ == Precision::fast && cuda::multiplies_rows_of(stored) ? stored : activation_type();
+}
+
+size_t CudaBackend::peak_memory() const {
+  stream();
+  return memory_.peak();
 }
 
 void CudaBackend::synchronize() { cuda_check(cudaStreamSynchronize(stream()), "the GPU's work"); }
@@ -111,13 +132,20 @@ void CudaBackend::layer_norm(const ConstView& x, const float* weight, const floa
   cuda::layer_norm(x, weight, bias, eps, out, stream());
 }
 
-void CudaBackend::linear(const ConstView& x, std::span<const LinearPart> parts) {
+void CudaBackend::linear(const LinearInput& in, std::span<const LinearPart> parts) {
   stream();
-  for (const LinearPart& part : parts) {
-    check(part.weight.cols == x.cols, "linear: a weight has the columns of x");
-    check(is_matrix(part.out, x.rows, part.weight.rows), "linear: out is [tokens, rows of the weight]");
-    if (x.cols > 0) linear_.run(x, part);
-  }
+  check_linear(in.x, parts);
+  if (in.x.cols == 0) return;
+  if (cuda::can_multiply_row(in, parts)) return cuda::multiply_row(in, parts, stream());
+  const ConstView x = rows_of_input(in);
+  for (const LinearPart& part : parts) linear_.run(x, part);
+}
+
+void CudaBackend::gated_linear(const LinearInput& in, const LinearPart& gate, const LinearPart& up,
+                               Activation activation) {
+  if (!cuda::can_multiply_row_gated(in, gate, up)) return Backend::gated_linear(in, gate, up, activation);
+  check_linear(in.x, std::array{gate, up});
+  cuda::multiply_row_gated(in, gate, up, activation, stream());
 }
 
 void CudaBackend::gated_activation(const View& gate, const ConstView& up, Activation activation) {
@@ -159,6 +187,22 @@ void CudaBackend::gather_rows(const ConstView& from, std::span<const uint32_t> i
 void CudaBackend::attend(const AttendArgs& args) {
   stream();
   attention_.run(args);
+}
+
+void CudaBackend::attend_together(std::span<const AttendArgs> calls) {
+  stream();
+  attention_.run_together(calls);
+}
+
+void CudaBackend::likeliest(const ConstView& logits, std::span<size_t> places) {
+  check(logits.dtype == DType::f32 && logits.rows == places.size(), "likeliest: logits are f32 [places, n]");
+  std::vector<uint64_t> found(places.size());
+  if (found.empty()) return;
+  const Buffer on_gpu(*this, found.size() * sizeof(uint64_t));
+  cuda::find_largest(logits, static_cast<uint64_t*>(on_gpu.data()), stream());
+  download(found.data(), on_gpu.data(), on_gpu.bytes());
+  std::transform(found.begin(), found.end(), places.begin(),
+                 [&](uint64_t one) { return cuda::place_of_largest(one, logits.cols); });
 }
 
 std::unique_ptr<Backend> make_cuda_backend(size_t index) { return std::make_unique<CudaBackend>(index); }

@@ -53,6 +53,12 @@ size_t DeviceMemory::available() const {
   return free + (reserved - used);
 }
 
+size_t DeviceMemory::peak() const {
+  uint64_t bytes = 0;
+  cuda_check(cudaMemPoolGetAttribute(pool_, cudaMemPoolAttrReservedMemHigh, &bytes), "asking a memory pool");
+  return bytes;
+}
+
 void* DeviceScratch::at_least(size_t bytes) {
   if (bytes > bytes_) {
     if (data_ != nullptr) memory_->release(data_);

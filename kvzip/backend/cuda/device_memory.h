@@ -21,6 +21,8 @@ class DeviceMemory {
   void release(void* data) noexcept;
   /// Bytes that acquire() can still give, fragmentation aside.
   size_t available() const;
+  /// The most bytes that were taken from the system at once so far.
+  size_t peak() const;
 
  private:
   cudaStream_t stream_;

@@ -1,5 +1,7 @@
-#include "kvzip/backend/cuda/cuda_check.h"
+#include "kvzip/backend/cuda/activation.cuh"
+#include "kvzip/backend/cuda/decode.cuh"
 #include "kvzip/backend/cuda/elementwise.h"
+#include "kvzip/backend/cuda/launch.cuh"
 #include "kvzip/backend/cuda/values.cuh"
 
 namespace kvzip::cuda {
@@ -10,6 +12,8 @@ constexpr unsigned kThreads = 256;
 /// Calls op(row, col) in a grid of one thread per kPack values of a `[rows, cols]` matrix.
 template <int kPack, class Op>
 __global__ void for_each(size_t rows, size_t packs, Op op) {
+  wait_for_previous_kernel();
+  let_next_kernel_start();
   const size_t item = static_cast<size_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (item >= rows * packs) return;
   op(item / packs, item % packs * kPack);
@@ -19,7 +23,7 @@ template <int kPack, class Op>
 void launch(size_t rows, size_t cols, cudaStream_t stream, const Op& op) {
   const size_t packs = cols / kPack;
   if (rows * packs == 0) return;
-  for_each<kPack><<<blocks_for(rows * packs, kThreads), kThreads, 0, stream>>>(rows, packs, op);
+  launch_overlapping(for_each<kPack, Op>, blocks_for(rows * packs, kThreads), kThreads, stream, rows, packs, op);
 }
 
 /// Calls body.operator()<kPack>() with 8 where all views allow it, else 1.
@@ -27,14 +31,6 @@ template <class Body>
 void with_pack(bool packs, const Body& body) {
   if (packs) return body.template operator()<8>();
   body.template operator()<1>();
-}
-
-__device__ float activated(float x, Activation activation) {
-  if (activation == Activation::silu) return x / (1.0F + __expf(-x));
-  // 0.5 x (1 + tanh(y)) with y = sqrt(2 / pi) (x + 0.044715 x^3), as x * sigmoid(2 y): no cancellation where tanh is
-  // near -1.
-  const float twice_y = 1.5957691216F * x * (1.0F + 0.044715F * x * x);
-  return x / (1.0F + __expf(-twice_y));
 }
 
 // The operations: one call does kPack values of a row. (nvcc takes no device lambdas inside generic ones.)
@@ -52,6 +48,22 @@ struct Embed {
 #pragma unroll
     for (int i = 0; i < kPack; ++i) values[i] *= scale;
     store<kPack>(values, out[row] + col);
+  }
+};
+
+/// The same from a quantised table, value by value.
+template <DType kType, class Out>
+struct EmbedPacked {
+  const int32_t* ids;
+  const uint8_t* table;
+  size_t stride;
+  BlockShape shape;
+  float scale;
+  Rows<Out> out;
+
+  __device__ void operator()(size_t row, size_t col) const {
+    const uint8_t* const from = table + static_cast<size_t>(ids[row]) * stride;
+    out[row][col] = from_f32<Out>(scale * row_value<kType>(from, static_cast<unsigned>(col), shape));
   }
 };
 
@@ -150,6 +162,16 @@ struct Rotate {
 }  // namespace
 
 void embed(const int32_t* ids, const ConstView& table, float scale, const View& out, cudaStream_t stream) {
+  if (is_quantised(table.dtype)) {
+    return with_activation_type(out.dtype, [&](auto result) {
+      using Out = decltype(result);
+      with_dtype(table.dtype, [&]<DType kType>() {
+        launch<1>(out.rows, out.cols, stream,
+                  EmbedPacked<kType, Out>{ids, static_cast<const uint8_t*>(table.data), table.stride,
+                                          block_shape(table.dtype), scale, rows_as<Out>(out)});
+      });
+    });
+  }
   with_type(table.dtype, [&](auto stored) {
     with_activation_type(out.dtype, [&](auto result) {
       using In = decltype(stored);
@@ -160,7 +182,6 @@ void embed(const int32_t* ids, const ConstView& table, float scale, const View& 
       });
     });
   });
-  check_launch("embedding tokens");
 }
 
 void gated_activation(const View& gate, const ConstView& up, Activation activation, cudaStream_t stream) {
@@ -171,7 +192,6 @@ void gated_activation(const View& gate, const ConstView& up, Activation activati
       launch<kPack>(gate.rows, gate.cols, stream, Gate<T, kPack>{rows_as<T>(gate), rows_as<T>(up), activation});
     });
   });
-  check_launch("an activation");
 }
 
 void activate(const View& x, Activation activation, cudaStream_t stream) {
@@ -181,7 +201,6 @@ void activate(const View& x, Activation activation, cudaStream_t stream) {
       launch<kPack>(x.rows, x.cols, stream, Activate<T, kPack>{rows_as<T>(x), activation});
     });
   });
-  check_launch("an activation");
 }
 
 void add(const View& x, const ConstView& y, cudaStream_t stream) {
@@ -194,7 +213,6 @@ void add(const View& x, const ConstView& y, cudaStream_t stream) {
       });
     });
   });
-  check_launch("adding");
 }
 
 void add_bias(const View& x, const float* bias, cudaStream_t stream) {
@@ -204,7 +222,6 @@ void add_bias(const View& x, const float* bias, cudaStream_t stream) {
       launch<kPack>(x.rows, x.cols, stream, AddBias<T, kPack>{rows_as<T>(x), bias});
     });
   });
-  check_launch("adding a bias");
 }
 
 void rope(const View& x, size_t head_dim, const ConstView& cos_sin, RopePairing pairing, cudaStream_t stream) {
@@ -219,7 +236,6 @@ void rope(const View& x, size_t head_dim, const ConstView& cos_sin, RopePairing 
                                      halves ? size_t{1} : size_t{2}});
     });
   });
-  check_launch("rotating");
 }
 
 }  // namespace kvzip::cuda

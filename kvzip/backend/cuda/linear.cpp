@@ -5,12 +5,15 @@
 #include <string>
 
 #include "kvzip/backend/cuda/elementwise.h"
+#include "kvzip/backend/cuda/rows.h"
 #include "kvzip/base/check.h"
 
 namespace kvzip::cuda {
 namespace {
 
 constexpr size_t kWorkspaceBytes = size_t{32} << 20U;  // what cuBLAS asks for on Hopper
+constexpr size_t kUnpackedBytes = size_t{128} << 20U;  // any matrix of an 8B model but the output
+constexpr size_t kRowStep = 64;                        // keeps stretches aligned
 /// Every batch length is a shape of its own; beyond this many, all are chosen anew.
 constexpr size_t kMostPlans = 4096;
 
@@ -44,7 +47,8 @@ struct Linear::Plan {
   cublasLtMatmulAlgo_t algorithm{};
 };
 
-Linear::Linear(DeviceMemory& memory, cudaStream_t stream) : lt_(&cublas_lt()), stream_(stream), workspace_(memory) {
+Linear::Linear(DeviceMemory& memory, cudaStream_t stream)
+    : lt_(&cublas_lt()), stream_(stream), workspace_(memory), unpacked_(memory) {
   cublas_check(lt_->create(&handle_), "starting cuBLASLt");
 }
 
@@ -116,7 +120,23 @@ Linear::Plan& Linear::plan_for(const ConstView& x, const LinearPart& part) {
   return *plans_.emplace(shape, std::move(plan)).first->second;
 }
 
+// A stretch of rows at a time, so that the output matrix of a large vocabulary needs no whole copy of itself.
+void Linear::run_packed(const ConstView& x, const LinearPart& part) {
+  const size_t stride = row_bytes(x.dtype, part.weight.cols);
+  const size_t most = std::max(kUnpackedBytes / stride / kRowStep, size_t{1}) * kRowStep;
+  for (size_t first = 0; first < part.weight.rows; first += most) {
+    const size_t rows = std::min(most, part.weight.rows - first);
+    const View unpacked{unpacked_.at_least(rows * stride), x.dtype, rows, part.weight.cols, stride};
+    convert(rows_of(part.weight, first, rows), unpacked, stream_);
+    View out = part.out;
+    out.data = static_cast<std::byte*>(out.data) + row_bytes(out.dtype, first);
+    out.cols = rows;
+    run(x, {unpacked, part.bias == nullptr ? nullptr : part.bias + first, out, part.accumulate});
+  }
+}
+
 void Linear::run(const ConstView& x, const LinearPart& part) {
+  if (x.rows > 0 && is_quantised(part.weight.dtype)) return run_packed(x, part);
   check(x.dtype == part.weight.dtype && (x.dtype == DType::f32 || x.dtype == DType::bf16),
         "linear: x and the weight are f32 or bf16, both the same");
   check(part.out.dtype == DType::f32 || part.out.dtype == x.dtype, "linear: out is f32 or of x's type");

@@ -20,7 +20,8 @@ class Linear {
   Linear(const Linear&) = delete;
   Linear& operator=(const Linear&) = delete;
 
-  /// Backend::linear() for one part. x and the weight are of one type, bf16 or f32; out is f32 or of that type.
+  /// Backend::linear() for one part. x is bf16 or f32; the weight is of that type or quantised, and out f32 or of that
+  /// type.
   void run(const ConstView& x, const LinearPart& part);
 
  private:
@@ -30,11 +31,13 @@ class Linear {
 
   static Shape shape_of(const ConstView& x, const LinearPart& part);
   Plan& plan_for(const ConstView& x, const LinearPart& part);
+  void run_packed(const ConstView& x, const LinearPart& part);
 
   const CublasLt* lt_;
   cublasLtHandle_t handle_ = nullptr;
   cudaStream_t stream_;
   DeviceScratch workspace_;
+  DeviceScratch unpacked_;  // stretches of quantised weights
   std::map<Shape, std::unique_ptr<Plan>> plans_;
 };
 

@@ -1,6 +1,6 @@
 // RMSNorm and LayerNorm: one block per row, the row in registers where it fits.
-#include "kvzip/backend/cuda/cuda_check.h"
 #include "kvzip/backend/cuda/elementwise.h"
+#include "kvzip/backend/cuda/launch.cuh"
 #include "kvzip/backend/cuda/values.cuh"
 
 namespace kvzip::cuda {
@@ -24,6 +24,8 @@ __device__ float block_sum(float value) {
 template <class In, class Out, int kPack, bool kCentred>
 __global__ void norm(Rows<const In> x, const float* __restrict__ weight, const float* __restrict__ bias, float eps,
                      Rows<Out> out, size_t cols) {
+  wait_for_previous_kernel();
+  let_next_kernel_start();
   const In* const from = x[blockIdx.x];
   Out* const to = out[blockIdx.x];
   const size_t first = threadIdx.x * kPack;
@@ -70,8 +72,8 @@ void run_norm(const ConstView& x, const float* weight, const float* bias, float 
       const auto launch = [&]<int kPack>() {
         const unsigned packs = blocks_for(x.cols, kPack);
         const unsigned threads = packs >= kMostThreads ? kMostThreads : (packs + 31) / 32 * 32;
-        norm<In, Out, kPack, kCentred><<<static_cast<unsigned>(x.rows), threads, 0, stream>>>(
-            rows_as<In>(x), weight, bias, eps, rows_as<Out>(out), x.cols);
+        launch_overlapping(norm<In, Out, kPack, kCentred>, static_cast<unsigned>(x.rows), threads, stream,
+                           rows_as<In>(x), weight, bias, eps, rows_as<Out>(out), x.cols);
       };
       if (packs_by(x, 8) && packs_by(out, 8)) {
         launch.template operator()<8>();
@@ -80,7 +82,6 @@ void run_norm(const ConstView& x, const float* weight, const float* bias, float 
       }
     });
   });
-  check_launch("normalising rows");
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include "kvzip/backend/cuda/cuda_check.h"
 #include "kvzip/backend/cuda/decode.cuh"
+#include "kvzip/backend/cuda/launch.cuh"
+#include "kvzip/backend/cuda/row_formats.cuh"
 #include "kvzip/backend/cuda/rows.h"
 
 namespace kvzip::cuda {
@@ -25,6 +27,31 @@ __global__ void convert_values(const uint8_t* in, size_t in_stride, BlockShape s
   out[row][col] = from_f32<Out>(row_value<kType>(in + row * in_stride, static_cast<unsigned>(col), shape));
 }
 
+/// The same for formats whose units a thread reads at once.
+template <class Format>
+__global__ void unpack_units(const uint8_t* in, size_t in_stride, Rows<__nv_bfloat16> out, size_t rows, size_t units) {
+  const size_t item = static_cast<size_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (item >= rows * units) return;
+  const size_t row = item / units;
+  const int unit = static_cast<int>(item % units);
+  float values[8];
+  Format::values(Format::load(in + row * in_stride, unit), unit, values);
+  const Columns columns = Format::columns(unit);
+  const float quads[2][4] = {{values[0], values[1], values[2], values[3]},
+                             {values[4], values[5], values[6], values[7]}};
+  store<4>(quads[0], out[row] + columns.first);
+  store<4>(quads[1], out[row] + columns.second);
+}
+
+void unpack(const ConstView& in, const View& out, cudaStream_t stream) {
+  const size_t units = in.cols / 8;
+  with_row_format(in.dtype, [&]<DType kType>() {
+    unpack_units<RowFormat<kType>><<<blocks_for(in.rows * units, kThreads), kThreads, 0, stream>>>(
+        static_cast<const uint8_t*>(in.data), in.stride, rows_as<__nv_bfloat16>(out), in.rows, units);
+  });
+  check_launch("unpacking weights");
+}
+
 /// Between f32, f16 and bf16, 8 values at a time.
 template <class In, class Out>
 __global__ void convert_packs(Rows<const In> in, Rows<Out> out, size_t rows, size_t packs) {
@@ -40,6 +67,8 @@ __global__ void convert_packs(Rows<const In> in, Rows<Out> out, size_t rows, siz
 template <class In, class Out, int kPack>
 __global__ void store_heads(Rows<const In> k, Rows<const In> v, Heads heads, size_t count, size_t tokens,
                             size_t head_dim, size_t at) {
+  wait_for_previous_kernel();
+  let_next_kernel_start();
   const size_t packs = head_dim / kPack;
   const size_t item = static_cast<size_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (item >= tokens * count * packs) return;
@@ -153,6 +182,9 @@ void convert(const ConstView& in, const View& out, cudaStream_t stream) {
   if (dtype_info(in.dtype).block_values == 1 && packs_by(in, 8) && packs_by(out, 8)) {
     return convert_plain(in, out, stream);
   }
+  if (is_quantised(in.dtype) && has_row_format(in.dtype) && out.dtype == DType::bf16 && packs_by(out, 4)) {
+    return unpack(in, out, stream);
+  }
   with_type(out.dtype, [&](auto result) {
     using Out = decltype(result);
     with_dtype(in.dtype, [&]<DType kType>() {
@@ -182,17 +214,18 @@ void store_kv(const ConstView& k, const ConstView& v, std::span<const KvRows> he
           return Rows<const In>{rows_as<In>(view).data + first * head_dim, view.stride / sizeof(In)};
         };
         const size_t values = k.rows * count * head_dim;
+        const auto run = [&](auto kernel, size_t items) {
+          launch_overlapping(kernel, blocks_for(items, kThreads), kThreads, stream, from(k), from(v), some, count,
+                             k.rows, head_dim, at);
+        };
         if (packs) {
-          store_heads<In, Out, 8><<<blocks_for(values / 8, kThreads), kThreads, 0, stream>>>(
-              from(k), from(v), some, count, k.rows, head_dim, at);
+          run(store_heads<In, Out, 8>, values / 8);
         } else {
-          store_heads<In, Out, 1><<<blocks_for(values, kThreads), kThreads, 0, stream>>>(from(k), from(v), some, count,
-                                                                                         k.rows, head_dim, at);
+          run(store_heads<In, Out, 1>, values);
         }
       }
     });
   });
-  check_launch("storing keys and values");
 }
 
 void gather_rows(const ConstView& from, const uint32_t* index, const View& to, cudaStream_t stream) {

@@ -1,0 +1,38 @@
+// Launches whose beginning overlaps the end of the kernel before them in the stream (CUDA's programmatic dependent
+// launch, from Hopper on; elsewhere they are ordinary ones). Such a kernel calls wait_for_previous_kernel() in every
+// thread before it writes anything, and before it reads what an earlier kernel of the stream may have written; only
+// after that let_next_kernel_start(). So whatever runs when a kernel begins, all kernels but the last one are done.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include "kvzip/backend/cuda/async_copy.cuh"
+#include "kvzip/backend/cuda/cuda_check.h"
+
+namespace kvzip::cuda {
+
+/// Whether the current GPU overlaps kernels.
+inline bool overlaps_kernels() {
+  int device = 0;
+  int major = 0;
+  cuda_check(cudaGetDevice(&device), "asking for the current GPU");
+  cuda_check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "asking for a GPU's kind");
+  return major >= 9;
+}
+
+template <class... Parameters, class... Arguments>
+void launch_overlapping(void (*kernel)(Parameters...), unsigned blocks, unsigned threads, cudaStream_t stream,
+                        Arguments... arguments) {
+  cudaLaunchAttribute overlap{};
+  overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  overlap.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config{};
+  config.gridDim = dim3(blocks);
+  config.blockDim = dim3(threads);
+  config.stream = stream;
+  config.attrs = &overlap;
+  config.numAttrs = overlaps_kernels() ? 1 : 0;
+  cuda_check(cudaLaunchKernelEx(&config, kernel, Parameters(arguments)...), "launching a kernel");
+}
+
+}  // namespace kvzip::cuda

@@ -1,0 +1,69 @@
+#include "kvzip/base/ranking.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <random>
+
+namespace kvzip {
+namespace {
+
+/// Values of all magnitudes and signs, many of them several times.
+std::vector<float> random_values(size_t count, unsigned seed) {
+  std::mt19937 random(seed);
+  std::vector<float> values(count);
+  for (float& value : values) {
+    const auto exponent = static_cast<int>(random() % 60) - 40;
+    value = std::ldexp(static_cast<float>(static_cast<int>(random() % 41) - 20), exponent);
+  }
+  if (count > 5) {
+    values[1] = std::numeric_limits<float>::infinity();
+    values[2] = -std::numeric_limits<float>::infinity();
+    values[3] = 0.0F;
+    values[4] = -0.0F;
+    values[5] = std::numeric_limits<float>::denorm_min();
+  }
+  return values;
+}
+
+std::vector<uint32_t> sorted_places(const std::vector<float>& values) {
+  std::vector<uint32_t> places(values.size());
+  std::iota(places.begin(), places.end(), 0U);
+  std::stable_sort(places.begin(), places.end(), [&](uint32_t a, uint32_t b) { return values[a] > values[b]; });
+  return places;
+}
+
+TEST(RankingTest, PlacesAreThoseOfAStableSort) {
+  for (const size_t count : {0, 1, 2, 7, 300, 5000}) {
+    const std::vector<float> values = random_values(count, 3);
+    const std::vector<uint32_t> expected = sorted_places(values);
+    EXPECT_EQ(largest_first(values, count), expected) << count;
+    const size_t some = count * 3 / 10;
+    EXPECT_EQ(largest_first(values, some), std::vector<uint32_t>(expected.begin(), expected.begin() + some)) << count;
+  }
+}
+
+TEST(RankingTest, TheNthLargestIsWhereSortingPutsIt) {
+  for (const size_t count : {1, 2, 9, 1000, 200000}) {
+    const std::vector<float> values = random_values(count, 8);
+    std::vector<float> sorted = values;
+    std::sort(sorted.begin(), sorted.end(), std::greater<>());
+    for (const size_t n : {size_t{0}, count / 3, count / 2, count - 1}) {
+      EXPECT_EQ(nth_largest(values, n), sorted[n]) << n << " of " << count;
+    }
+  }
+}
+
+TEST(RankingTest, EqualValuesKeepTheirOrder) {
+  const std::vector<float> values(1000, 0.25F);
+  std::vector<uint32_t> expected(1000);
+  std::iota(expected.begin(), expected.end(), 0U);
+  EXPECT_EQ(largest_first(values, 1000), expected);
+  EXPECT_EQ(nth_largest(values, 999), 0.25F);
+}
+
+}  // namespace
+}  // namespace kvzip
