@@ -74,8 +74,8 @@ class Program : public ::testing::Test {
 TEST_F(Program, HelpAndVersionEndWell) {
   EXPECT_EQ(run({"--version"}).out, "kvzip " KVZIP_VERSION "\n");
   EXPECT_EQ(run({"--help"}).exit_code, 0);
-  for (const char* command :
-       {"ask", "chat", "scores", "tokenize", "tokenizer", "info", "generate", "bench", "eval", "report", "check"}) {
+  for (const char* command : {"ask", "chat", "scores", "view", "tokenize", "tokenizer", "info", "generate", "bench",
+                              "eval", "report", "check"}) {
     const ProcessResult result = run({command, "--help"});
     EXPECT_EQ(result.exit_code, 0);
     EXPECT_NE(result.out.find("Examples:"), std::string::npos) << command;

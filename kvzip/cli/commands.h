@@ -15,6 +15,7 @@ using AddCommand = std::function<void()> (*)(CLI::App& command);
 std::function<void()> add_ask(CLI::App& command);
 std::function<void()> add_chat(CLI::App& command);
 std::function<void()> add_scores(CLI::App& command);
+std::function<void()> add_view(CLI::App& command);
 std::function<void()> add_tokenize(CLI::App& command);
 std::function<void()> add_tokenizer(CLI::App& command);
 std::function<void()> add_info(CLI::App& command);

@@ -24,10 +24,11 @@ struct Command {
   AddCommand add;
 };
 
-constexpr std::array<Command, 11> kCommands = {{
+constexpr auto kCommands = std::to_array<Command>({
     {"ask", "Answer questions about a document from its compressed memory", add_ask},
     {"chat", "Talk about a document: every question knows what was said before", add_chat},
     {"scores", "Show what a document's compression keeps, layer by layer and head by head", add_scores},
+    {"view", "Make a page to look at: the document, and what its compression keeps", add_view},
     {"tokenize", "Show the tokens of a text", add_tokenize},
     {"tokenizer", "Train a tokenizer on text files", add_tokenizer},
     {"info", "Describe a model file, and the memory that documents need", add_info},
@@ -36,7 +37,7 @@ constexpr std::array<Command, 11> kCommands = {{
     {"eval", "Evaluate what a model still knows at each ratio, over tasks and documents", add_eval},
     {"report", "Put the results of evaluations together: tables, charts, a page", add_report},
     {"bench", "Measure reading, scoring and answering on this machine", add_bench},
-}};
+});
 
 constexpr const char* kFooter =
     "A model reads a long document once; what it will need to answer from it is kept, the rest of its memory is "

@@ -1,5 +1,6 @@
 #include "kvzip/text/formats/base64.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -40,6 +41,19 @@ std::optional<std::string> decode_base64(std::string_view text) {
     bits &= (1U << count) - 1;
   }
   return bits == 0 ? std::optional(bytes) : std::nullopt;
+}
+
+std::string encode_base64(std::span<const std::byte> bytes) {
+  std::string text;
+  text.reserve((bytes.size() + 2) / 3 * 4);
+  for (size_t at = 0; at < bytes.size(); at += 3) {
+    const size_t taken = std::min<size_t>(bytes.size() - at, 3);
+    uint32_t bits = 0;
+    for (size_t i = 0; i < 3; ++i) bits = (bits << 8U) | (i < taken ? std::to_integer<uint32_t>(bytes[at + i]) : 0U);
+    for (size_t digit = 0; digit < 4; ++digit)
+      text += digit <= taken ? kAlphabet[(bits >> (18 - 6 * digit)) & 63U] : '=';
+  }
+  return text;
 }
 
 }  // namespace kvzip

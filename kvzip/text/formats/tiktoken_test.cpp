@@ -29,6 +29,7 @@ TEST(Base64, ReadsWhatIsWrittenAndNothingElse) {
     std::string bytes;
     for (int length = 0; length < 7; ++length) {
       EXPECT_EQ(decode_base64(base64(bytes)), bytes);
+      EXPECT_EQ(encode_base64(std::as_bytes(std::span(bytes))), base64(bytes));
       bytes += static_cast<char>(first + 37 * length);
     }
   }
