@@ -27,29 +27,6 @@ Json histogram_json(const Scores& scores) {
           {"counts", counts}};
 }
 
-/// JSON has these characters inside its strings only, where they may as well be escaped: then nothing in the data can
-/// end the element that it stands in, or begin a comment.
-std::string without_markup(const std::string& json) {
-  std::string safe;
-  safe.reserve(json.size());
-  for (const char character : json) {
-    switch (character) {
-      case '<':
-        safe += "\\u003c";
-        break;
-      case '>':
-        safe += "\\u003e";
-        break;
-      case '&':
-        safe += "\\u0026";
-        break;
-      default:
-        safe += character;
-    }
-  }
-  return safe;
-}
-
 }  // namespace
 
 std::string view_page_data(const ViewedDocument& document) {
@@ -71,17 +48,11 @@ std::string view_page_data(const ViewedDocument& document) {
                      {"start", start},
                      {"histogram", histogram_json(document.scores)},
                      {"first_kept", encode_base64(std::as_bytes(std::span(steps.first_kept)))}};
-  return without_markup(json.dump(-1, ' ', false, Json::error_handler_t::replace));
+  return page_json(json);
 }
 
 std::string view_page(const ViewedDocument& document) {
-  const std::string_view source = view_page_source();
-  const size_t mark = source.find(kPageDataMark);
-  check(mark != std::string_view::npos, "the page has a place for its data");
-  std::string page(source.substr(0, mark));
-  page += view_page_data(document);
-  page += source.substr(mark + kPageDataMark.size());
-  return page;
+  return page_with(view_page_source(), view_page_data(document));
 }
 
 }  // namespace kvzip

@@ -201,7 +201,8 @@ function drawHeat() {
       const kept = keptRows[row * steps + state.step];
       const cell = cells[head + 1][layer];
       const keeps = picked !== null && firstKept[row * tokens + picked.end - 1] <= state.step;
-      cell.className = `s${shadeOf(kept / tokens)}${keeps ? " keeps" : ""}`;
+      const look = `s${shadeOf(kept / tokens)}${keeps ? " keeps" : ""}`;
+      if (cell.className !== look) cell.className = look;
       describe(cell, `Layer ${data.layers[layer]}, head ${head}: ${grouped(kept)} of ${grouped(tokens)} kept, ` +
         percent(kept / tokens), chosenLayer && head === state.head);
     }
@@ -209,6 +210,7 @@ function drawHeat() {
 }
 
 function describe(cell, words, selected) {
+  if (cell.title === words && cell.ariaSelected === String(selected)) return;
   cell.setAttribute("aria-label", words);
   cell.title = words;
   cell.setAttribute("aria-selected", selected);

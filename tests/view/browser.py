@@ -15,7 +15,7 @@ class Browser:
     """One page in one browser. `problems` collects what the page's scripts threw or logged as errors, and every address
     that it asked for other than a file's."""
 
-    def __init__(self, patience=60):
+    def __init__(self, patience=120):
         program = shutil.which("chromium")
         if program is None:
             raise SystemExit("chromium: expected it to be installed (scripts/setup --tests), found none")
