@@ -39,6 +39,7 @@ namespace process_detail {
 inline void exec(const ProcessInput& input) {
   // Idle OpenMP threads that spin would slow everything down where tests share their cores.
   ::setenv("OMP_WAIT_POLICY", "passive", 1);
+  ::setenv("KVZIP_STORE", "", 1);  // none, unless a test has one
   for (const auto& [name, value] : input.environment) ::setenv(name.c_str(), value.c_str(), 1);
   std::vector<char*> arguments;
   for (const std::string& argument : input.arguments) arguments.push_back(const_cast<char*>(argument.c_str()));

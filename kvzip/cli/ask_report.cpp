@@ -122,17 +122,30 @@ std::string comparison(const AskReport& report, const TableLook& look) {
 }
 
 Json to_json(const AskReport& report) {
-  Json json = {{"document", report.document},           {"model", report.model},
-               {"system_tokens", report.system_tokens}, {"document_tokens", report.document_tokens},
-               {"load_seconds", report.load_seconds},   {"prefill_seconds", report.prefill_seconds},
-               {"kv_bytes_full", report.kv_bytes_full}};
+  const bool read = report.context_file.empty();
+  Json json = {{"document", report.document},
+               {"model", report.model},
+               {"system_tokens", report.system_tokens},
+               {"document_tokens", report.document_tokens},
+               {"load_seconds", report.load_seconds}};
+  if (read) {
+    json["prefill_seconds"] = report.prefill_seconds;
+  } else {
+    json["context_file"] = report.context_file;
+    json["context_file_bytes"] = report.context_file_bytes;
+    json["context_bytes_read"] = report.context_bytes_read;
+    json["open_seconds"] = report.open_seconds;
+  }
+  json["kv_bytes_full"] = report.kv_bytes_full;
   if (report.compressed) {
-    json["scoring_seconds"] = report.scoring_seconds;
-    json["compression_seconds"] = report.compression_seconds;
+    if (read) {
+      json["scoring_seconds"] = report.scoring_seconds;
+      json["compression_seconds"] = report.compression_seconds;
+      json["threshold"] = report.threshold;
+    }
     json["scoring"] = report.scoring;
     json["level"] = report.level;
     json["kept_ratio"] = report.kept_ratio;
-    json["threshold"] = report.threshold;
     json["kv_bytes_kept"] = report.kv_bytes_kept;
   }
   if (report.resident_bytes_full > 0) {

@@ -19,7 +19,11 @@ struct AskReport {
   double prefill_seconds = 0;
   double scoring_seconds = 0;
   double compression_seconds = 0;
-  bool compressed = false;  ///< what follows up to `questions` means nothing otherwise
+  std::string context_file;  ///< where the context came from; empty = the document was read
+  double open_seconds = 0;
+  uint64_t context_file_bytes = 0;
+  uint64_t context_bytes_read = 0;  ///< of the file
+  bool compressed = false;          ///< what follows up to `questions` means nothing otherwise
   std::string scoring;
   std::string level;
   double kept_ratio = 1;  ///< of the document's pairs

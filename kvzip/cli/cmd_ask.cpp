@@ -7,7 +7,9 @@
 
 #include "kvzip/cli/ask_report.h"
 #include "kvzip/cli/commands.h"
+#include "kvzip/cli/context_files.h"
 #include "kvzip/cli/display_text.h"
+#include "kvzip/cli/document_store.h"
 #include "kvzip/cli/format.h"
 #include "kvzip/cli/head_scores_file.h"
 #include "kvzip/cli/interrupt.h"
@@ -29,6 +31,8 @@ struct AskFlags {
   size_t together = 1;
   bool full = false;
   bool compare = false;
+  std::string key;
+  StoreFlags store;
   EngineFlags engine;
   ReadingFlags reading;
   KeepFlags keep;
@@ -45,7 +49,12 @@ class Ask {
     flags_.keep.amount();
     check_answer_options(flags_.answers);
     if (!flags_.keep.head_scores.empty()) heads_ = load_head_scores(flags_.keep.head_scores);
-    const std::string text = read_document(flags_.file);
+    const bool stored = flags_.file != "-" && is_context_file(flags_.file);
+    if (stored && (flags_.full || flags_.compare)) {
+      throw Error(ErrorCode::usage, fmt::format("{}: needs the document itself, and {} is a context file",
+                                                flags_.full ? "--full" : "--compare", flags_.file));
+    }
+    const std::string text = stored ? "" : read_document(flags_.file);
     const bool may_prompt = !flags_.compare && !flags_.output.json;
     questions_ = gather_questions({flags_.file, flags_.questions, flags_.questions_file, may_prompt});
 
@@ -53,15 +62,13 @@ class Ask {
     report_.document = document_name(flags_.file);
     report_.model = engine_->model.source().path();
     report_.load_seconds = engine_->load_seconds;
-    ReadDocument document = read(*engine_, flags_.file, text, flags_.reading, bar_);
-    report_.system_tokens = document.reading.system.size();
-    report_.document_tokens = document.reading.document.size();
-    report_.prefill_seconds = document.seconds;
-    report_.kv_bytes_full = document.reading.tail.bytes();
-    if (flags_.full) {
-      answer_full(std::move(document.reading));
-    } else {
-      answer_compressed(std::move(document.reading));
+    if (stored) {
+      const ContextFile file = ContextFile::open(flags_.file, {.key = load_key(flags_.key)});
+      report_.context_file = file.path();
+      report_.document = file.description().title;
+      answer_opened(open_context(*engine_, file, {&flags_.keep, heads_ ? &*heads_ : nullptr, &flags_.reading}, bar_));
+    } else if (!answer_from_store(text)) {
+      read_and_answer(text);
     }
     if (flags_.output.json) {
       print_json(to_json(report_));
@@ -71,6 +78,52 @@ class Ask {
   }
 
  private:
+  void read_and_answer(const std::string& text) {
+    ReadDocument document = read(*engine_, flags_.file, text, flags_.reading, bar_);
+    if (!address_.empty()) source_ = source_of(document.reading, flags_.file, text);
+    report_.system_tokens = document.reading.system.size();
+    report_.document_tokens = document.reading.document.size();
+    report_.prefill_seconds = document.seconds;
+    report_.kv_bytes_full = document.reading.tail.bytes();
+    if (flags_.full) {
+      answer_full(std::move(document.reading));
+    } else {
+      answer_compressed(std::move(document.reading));
+    }
+  }
+
+  /// False where the store doesn't have the document, or not as it is asked for.
+  bool answer_from_store(const std::string& text) {
+    // What --full and --compare need is the whole memory, and other documents' head scores have no name in the store.
+    if (flags_.full || flags_.compare || heads_ || !engine_->model.has_tokenizer()) return false;
+    store_.emplace(flags_.store, bar_);
+    if (!store_->is_on()) return false;
+    address_ = store_->address(*engine_, text, flags_.keep, flags_.reading);
+    const auto opened = store_->open(*engine_, address_, flags_.keep, flags_.reading);
+    if (!opened) return false;
+    report_.context_file = opened->path;
+    answer_opened(*opened);
+    return true;
+  }
+
+  void answer_opened(const OpenedContext& opened) {
+    const ContextDescription& about = opened.description;
+    report_.context_file_bytes = opened.file_bytes;
+    report_.context_bytes_read = opened.bytes_read;
+    report_.open_seconds = opened.seconds;
+    report_.system_tokens = about.system_tokens;
+    report_.document_tokens = about.held.len;
+    report_.kv_bytes_full = cache_bytes(about.shape, about.system_tokens, about.held.len).kept(1);
+    report_.compressed = true;
+    report_.level = flags_.keep.level_given ? flags_.keep.level : level_name(about.level);
+    report_.scoring = about.scoring;
+    report_.kept_ratio = opened.ratio;
+    report_.kv_bytes_kept = opened.context.bytes();
+    flags_.reading.kv_type = dtype_name(about.shape.dtype);
+    const ContextCut cut(opened.context, opened.context.held());
+    answer_all(past_of(cut), report_.kept);
+  }
+
   void answer_full(Reading&& reading) {
     if (!is_quantised(reading.kv_type)) return answer_all(past_of(reading.tail), report_.full);
     const Context context = hold_all(engine_->model, std::move(reading));
@@ -101,6 +154,7 @@ class Ask {
     report_.kept_ratio = keep.ratio();
     bar_.note("compression", fmt::format("{} of the document's pairs kept, {} -> {}", format_percent(keep.ratio()),
                                          format_bytes(report_.kv_bytes_full), format_bytes(report_.kv_bytes_kept)));
+    if (!address_.empty()) store_->add(address_, context, origin_of(*engine_, source_, flags_.keep, scored.ratio));
     const ContextCut cut(context, context.held());
     bar_title_ = "kept memory";
     answer_all(past_of(cut), report_.kept);
@@ -167,11 +221,14 @@ class Ask {
     note_answer(answer, bar_);
   }
 
-  const AskFlags& flags_;
+  AskFlags flags_;  // once the context is there, its type too
   ProgressBar bar_;
   std::optional<HeadScores> heads_;
   std::optional<std::vector<std::string>> questions_;  // nothing: people are prompted
   std::optional<Engine> engine_;
+  std::optional<DocumentStore> store_;
+  std::string address_;    // of the document in the store; empty = it isn't used
+  DocumentSource source_;  // of the document, if it is to be stored
   std::string bar_title_ = "answering";
   AskReport report_;
 };
@@ -180,7 +237,7 @@ class Ask {
 
 std::function<void()> add_ask(CLI::App& command) {
   const auto flags = std::make_shared<AskFlags>();
-  command.add_option("FILE", flags->file, "The document; - is standard input")->required();
+  command.add_option("FILE", flags->file, "The document (- is standard input), or a .kvz file made of it")->required();
   command.add_option("QUESTION", flags->questions, "Questions; without any, lines of standard input or a prompt");
   command.add_option("--questions", flags->questions_file, "File with one question per line");
   auto* full = command.add_flag("--full", flags->full, "Answer from the full memory: nothing is scored or dropped");
@@ -195,16 +252,19 @@ std::function<void()> add_ask(CLI::App& command) {
   add_answer_options(command, flags->answers);
   add_engine_options(command, flags->engine);
   add_reading_options(command, flags->reading);
+  add_key_option(command, flags->key);
+  add_store_options(command, flags->store);
   add_output_options(command, flags->output);
   command.footer(
-      "The document is read and scored once. Each question then starts from the same compressed memory, which no "
-      "answer changes.\n"
+      "The document is read and scored once, and kept in the store: the next question about it starts at once. Each "
+      "question\nstarts from the same compressed memory, which no answer changes.\n"
       "Answers go to stdout as they are made, everything else to stderr.\n\n"
       "Examples:\n"
       "  kvzip ask report.txt \"Who signed it?\" \"When?\"         two questions, 30 % of the memory kept\n"
       "  kvzip ask report.txt --keep 200MiB                     whatever fits, then a prompt\n"
       "  kvzip ask report.txt --questions q.txt --compare       full and compressed side by side\n"
       "  pdftotext report.pdf - | kvzip ask - \"Who signed it?\"  any text on standard input\n"
+      "  kvzip ask report.kvz \"Who signed it?\" -k 0.1          from a context file of `kvzip compress`: at once\n"
       "  kvzip ask report.txt -k 10% --json \"Who signed it?\"    figures for scripts\n");
   return [flags] { Ask(*flags).run(); };
 }

@@ -6,7 +6,9 @@
 #include <optional>
 
 #include "kvzip/cli/commands.h"
+#include "kvzip/cli/context_files.h"
 #include "kvzip/cli/display_text.h"
+#include "kvzip/cli/document_store.h"
 #include "kvzip/cli/format.h"
 #include "kvzip/cli/head_scores_file.h"
 #include "kvzip/cli/interrupt.h"
@@ -21,6 +23,8 @@ namespace {
 struct ChatFlags {
   std::string file;
   bool full = false;
+  std::string key;
+  StoreFlags store;
   EngineFlags engine;
   ReadingFlags reading;
   KeepFlags keep;
@@ -90,43 +94,73 @@ struct Chat {
   }
 };
 
+void chat_over(const Engine& engine, const Context& context, const ChatFlags& flags, ProgressBar& bar) {
+  const ContextCut cut(context, context.held());
+  Chat{Conversation(engine.model, past_of(cut), context.read_tokens(), context.shape().dtype), context.bytes()}.run(
+      flags.answers, bar);
+}
+
+void chat_from_file(const ChatFlags& flags, const HeadScores* heads, ProgressBar& bar) {
+  if (flags.full) {
+    throw Error(ErrorCode::usage,
+                fmt::format("--full: needs the document itself, and {} is a context file", flags.file));
+  }
+  const ContextFile file = ContextFile::open(flags.file, {.key = load_key(flags.key)});
+  const Engine engine = load_engine(flags.engine, bar);
+  const OpenedContext opened = open_context(engine, file, {&flags.keep, heads, &flags.reading}, bar);
+  chat_over(engine, opened.context, flags, bar);
+}
+
+void chat_in_full(const Engine& engine, const std::string& text, const ChatFlags& flags, ProgressBar& bar) {
+  ReadDocument document = read(engine, flags.file, text, flags.reading, bar);
+  if (is_quantised(flags.reading.dtype()))
+    return chat_over(engine, hold_all(engine.model, std::move(document.reading)), flags, bar);
+  const Tail& tail = document.reading.tail;
+  Chat{Conversation(engine.model, past_of(tail), document.tokens(), flags.reading.dtype()), tail.bytes()}.run(
+      flags.answers, bar);
+}
+
 void run_chat(const ChatFlags& flags) {
   if (flags.file == "-") throw Error(ErrorCode::usage, "chat -: standard input holds the conversation; name a file");
   flags.keep.amount();
   check_answer_options(flags.answers);
   std::optional<HeadScores> heads;
   if (!flags.keep.head_scores.empty()) heads = load_head_scores(flags.keep.head_scores);
-  const std::string text = read_document(flags.file);
   ProgressBar bar(flags.quiet);
+  if (is_context_file(flags.file)) return chat_from_file(flags, heads ? &*heads : nullptr, bar);
+  const std::string text = read_document(flags.file);
   const Engine engine = load_engine(flags.engine, bar);
-  ReadDocument document = read(engine, flags.file, text, flags.reading, bar);
-  const size_t position = document.tokens();
-  const size_t full_bytes = document.reading.tail.bytes();
-  const auto chat = [&](const PastFn& past, size_t bytes) {
-    Chat{Conversation(engine.model, past, position, flags.reading.dtype()), bytes}.run(flags.answers, bar);
-  };
-  if (flags.full && !is_quantised(flags.reading.dtype())) return chat(past_of(document.reading.tail), full_bytes);
-  if (flags.full) {
-    const Context context = hold_all(engine.model, std::move(document.reading));
-    const ContextCut cut(context, context.held());
-    return chat(past_of(cut), context.bytes());
+  if (flags.full) return chat_in_full(engine, text, flags, bar);
+  DocumentStore store(flags.store, bar);
+  std::string address;  // empty = the store isn't used
+  if (store.is_on() && !heads && engine.model.has_tokenizer())
+    address = store.address(engine, text, flags.keep, flags.reading);
+  if (!address.empty()) {
+    if (const auto opened = store.open(engine, address, flags.keep, flags.reading))
+      return chat_over(engine, opened->context, flags, bar);
   }
+  ReadDocument document = read(engine, flags.file, text, flags.reading, bar);
+  const size_t full_bytes = document.reading.tail.bytes();
   ScoredDocument scored =
       score_and_select(engine, document.reading, flags.reading, flags.keep, heads ? &*heads : nullptr, bar);
+  const DocumentSource source = source_of(document.reading, flags.file, text);
   const Context context =
       compress(engine.model, std::move(document.reading), std::move(scored.scores), scored.selection.keep);
-  const ContextCut cut(context, context.held());
-  bar.note("compression", fmt::format("{} of the document's pairs kept, {} -> {}", format_percent(cut.keep().ratio()),
-                                      format_bytes(full_bytes), format_bytes(context.bytes())));
-  chat(past_of(cut), context.bytes());
+  bar.note("compression",
+           fmt::format("{} of the document's pairs kept, {} -> {}", format_percent(scored.selection.keep.ratio()),
+                       format_bytes(full_bytes), format_bytes(context.bytes())));
+  if (!address.empty()) store.add(address, context, origin_of(engine, source, flags.keep, scored.ratio));
+  chat_over(engine, context, flags, bar);
 }
 
 }  // namespace
 
 std::function<void()> add_chat(CLI::App& command) {
   const auto flags = std::make_shared<ChatFlags>();
-  command.add_option("FILE", flags->file, "The document")->required();
+  command.add_option("FILE", flags->file, "The document, or a .kvz file made of it")->required();
   command.add_flag("--full", flags->full, "Keep the full memory: nothing is scored or dropped");
+  add_key_option(command, flags->key);
+  add_store_options(command, flags->store);
   add_keep_options(command, flags->keep);
   add_answer_options(command, flags->answers);
   add_engine_options(command, flags->engine);

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "kvzip/cli/commands.h"
+#include "kvzip/cli/context_files.h"
+#include "kvzip/cli/context_report.h"
 #include "kvzip/cli/model_report.h"
 
 namespace kvzip::cli {
@@ -15,6 +17,8 @@ struct InfoFlags {
   ReadingFlags reading;
   std::string keep = "0.3";
   size_t tokens = 0;
+  std::string key;
+  bool text = false;
   OutputFlags output;
 };
 
@@ -48,12 +52,25 @@ void list_models(const TableLook& look, bool json) {
   }
 }
 
+void describe_context(const InfoFlags& flags, const TableLook& look) {
+  const ContextFile file = ContextFile::open(flags.engine.model, {.key = load_key(flags.key)});
+  if (flags.text) {
+    fmt::print("{}", file.text());
+  } else if (flags.output.json) {
+    print_json(to_json(file));
+  } else {
+    fmt::print("{}", to_text(file, look));
+  }
+}
+
 void run_info(const InfoFlags& flags) {
   const TableLook look{terminal_width(stdout), wants_colours(stdout)};
   if (flags.engine.model.empty()) {
     list_models(look, flags.output.json);
     return;
   }
+  if (is_context_file(flags.engine.model)) return describe_context(flags, look);
+  if (flags.text) throw Error(ErrorCode::usage, "--text: only for context files (.kvz)");
   const KeepAmount keep = parse_keep(flags.keep);
   ProgressBar silent_bar(true);
   const Engine engine = load_engine(flags.engine, silent_bar);
@@ -71,7 +88,9 @@ std::function<void()> add_info(CLI::App& command) {
   const auto flags = std::make_shared<InfoFlags>();
   flags->engine.model.clear();
   command.add_option("MODEL,-m,--model", flags->engine.model,
-                     "A GGUF file, a folder or a name; without one, lists families and names");
+                     "A GGUF file, a folder, a name or a .kvz file; without one, lists families and names");
+  command.add_flag("--text", flags->text, "Only print the text of the document that a .kvz file was made of");
+  add_key_option(command, flags->key);
   command.add_option("-k,--keep", flags->keep, "What is KEPT, for the memory table: 0.3, 30%, 200MiB or 1500tokens")
       ->capture_default_str();
   command.add_option("--tokens", flags->tokens, "Length of the document; 0 = a table of lengths")
@@ -84,6 +103,7 @@ std::function<void()> add_info(CLI::App& command) {
       "Examples:\n"
       "  kvzip info                                   families and names\n"
       "  kvzip info smollm2\n"
+      "  kvzip info report.kvz                         what a context file holds\n"
       "  kvzip info model.gguf --tokens 100000 -k 0.2  what a document of 100,000 tokens will need\n");
   return [flags] { run_info(*flags); };
 }

@@ -14,6 +14,9 @@ using AddCommand = std::function<void()> (*)(CLI::App& command);
 
 std::function<void()> add_ask(CLI::App& command);
 std::function<void()> add_chat(CLI::App& command);
+std::function<void()> add_compress(CLI::App& command);
+std::function<void()> add_verify(CLI::App& command);
+std::function<void()> add_store(CLI::App& command);
 std::function<void()> add_scores(CLI::App& command);
 std::function<void()> add_view(CLI::App& command);
 std::function<void()> add_tokenize(CLI::App& command);

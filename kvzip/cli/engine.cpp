@@ -32,7 +32,7 @@ Engine load_engine(const EngineFlags& flags, ProgressBar& bar, const std::functi
   throw_if_interrupted();
   const double seconds = watch.seconds();
   bar.note("model", fmt::format("{}, {}", one_line(model.config().name), format_seconds(seconds)));
-  return {std::move(backend), std::move(model), seconds};
+  return {std::move(backend), std::move(model), seconds, options.weights == WeightMode::f32};
 }
 
 ReadDocument read(const Engine& engine, const std::string& path, std::string_view text, const ReadingFlags& flags,

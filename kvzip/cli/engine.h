@@ -24,6 +24,7 @@ struct Engine {
   std::unique_ptr<Backend> backend;
   Model model;
   double load_seconds = 0;
+  bool exact = false;  ///< weights in f32, for comparison
 };
 /// Loads the model and says so on `bar`.
 Engine load_engine(const EngineFlags& flags, ProgressBar& bar);

@@ -27,6 +27,9 @@ struct Command {
 constexpr auto kCommands = std::to_array<Command>({
     {"ask", "Answer questions about a document from its compressed memory", add_ask},
     {"chat", "Talk about a document: every question knows what was said before", add_chat},
+    {"compress", "Write a document's compressed memory to a file, which ask and chat take in its place", add_compress},
+    {"verify", "Check that context files are as they were written", add_verify},
+    {"store", "Keep documents that were read: list, pin, remove", add_store},
     {"scores", "Show what a document's compression keeps, layer by layer and head by head", add_scores},
     {"view", "Make a page to look at: the document, and what its compression keeps", add_view},
     {"tokenize", "Show the tokens of a text", add_tokenize},

@@ -72,6 +72,7 @@ void add_reading_options(CLI::App& command, ReadingFlags& flags) {
       .add_option("--kv-type", flags.kv_type,
                   "How the kept keys and values are held; q8_0 takes about half of f16's memory, q4_0 about a quarter")
       ->check(CLI::IsMember(types))
+      ->each([&flags](const std::string&) { flags.kv_type_given = true; })
       ->capture_default_str();
   command
       .add_option("--batch", flags.batch,
@@ -86,11 +87,13 @@ KeepAmount KeepFlags::amount() const {
 
 void add_keep_options(CLI::App& command, KeepFlags& flags) {
   command.add_option("-k,--keep", flags.keep, "What is KEPT of the document's memory: 0.3, 30%, 200MiB or 1500tokens")
+      ->each([&flags](const std::string&) { flags.keep_given = true; })
       ->capture_default_str();
   command
       .add_option("--level", flags.level,
                   "pair: the best pairs of all heads; pair-uniform: as many of each head; head: whole heads")
       ->check(CLI::IsMember({"pair", "pair-uniform", "head"}))
+      ->each([&flags](const std::string&) { flags.level_given = true; })
       ->capture_default_str();
   command.add_option("--head-scores", flags.head_scores,
                      "Scores for --level head, made by `kvzip scores --save-head-scores`");
@@ -125,6 +128,12 @@ void add_answer_options(CLI::App& command, AnswerOptions& options) {
 }
 
 void check_answer_options(const AnswerOptions& options) { const Sampler sampler(options.sampling); }
+
+void add_key_option(CLI::App& command, std::string& key_file) {
+  command.add_option("--key", key_file,
+                     "File with a key of 32 bytes or 64 hexadecimal digits: only its holders can make or change the "
+                     ".kvz files that it reads");
+}
 
 void add_output_options(CLI::App& command, OutputFlags& flags) {
   command.add_flag("--json", flags.json, "Print one JSON object instead of text");

@@ -37,6 +37,7 @@ struct ReadingFlags {
   size_t batch = 0;             ///< tokens per pass; 0 = by the device and its memory
 
   DType dtype() const;
+  bool kv_type_given = false;  ///< by the user
 };
 void add_reading_options(CLI::App& command, ReadingFlags& flags);
 
@@ -46,6 +47,8 @@ struct KeepFlags {
   std::string level = "pair";
   std::string scoring = "exact";
   std::string head_scores;  ///< file of level `head`; empty = the document's own
+  bool keep_given = false;  ///< by the user, as --keep and --level
+  bool level_given = false;
 
   /// Throws Error{usage} for an amount that makes no sense, or head scores with another level.
   KeepAmount amount() const;
@@ -56,6 +59,9 @@ void add_keep_options(CLI::App& command, KeepFlags& flags);
 void add_answer_options(CLI::App& command, AnswerOptions& options);
 /// Throws Error{usage} naming the option that is out of range.
 void check_answer_options(const AnswerOptions& options);
+
+/// `--key`: the file with the key that context files are made and read with; empty = none.
+void add_key_option(CLI::App& command, std::string& key_file);
 
 struct OutputFlags {
   bool json = false;

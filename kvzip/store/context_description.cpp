@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "kvzip/base/check.h"
 #include "kvzip/base/quote.h"
@@ -23,6 +24,7 @@ constexpr size_t kSummedHeaderBytes = 48;
 // Far beyond any model there is; they keep all products of sizes far from overflow.
 constexpr uint32_t kMostHeads = 1U << 18U;  // layers x KV heads
 constexpr uint32_t kMostHeadDim = 1U << 16U;
+constexpr uint32_t kMostTokenBits = 31;
 constexpr uint32_t kMostValues = 64;
 constexpr uint64_t kMostWindow = uint64_t{1} << 40U;
 
@@ -129,10 +131,12 @@ std::vector<std::byte> write_description(const ContextDescription& description) 
     out.text(each.value);
   }
   write_shape(description.shape, out);
+  out.text(description.scoring);
   out.number(description.given_head_scores ? uint32_t{kGivenHeads} : static_cast<uint32_t>(description.level));
   out.number(description.ratio);
   out.number(static_cast<uint32_t>(description.system_tokens));
   out.number(static_cast<uint32_t>(description.held.len));
+  out.number(description.token_bits);
   out.number(description.text_bytes);
   out.number(description.order_bytes);
   for (const uint32_t rows : description.held.rows) out.number(rows);
@@ -151,10 +155,16 @@ ParsedDescription read_description(std::span<const std::byte> bytes, const std::
     description.fingerprint.push_back({std::move(name), in.text("fingerprint")});
   }
   description.shape = read_shape(in, path);
+  description.scoring = in.text("scoring");
   read_level(in, path, description);
   description.system_tokens = in.number<uint32_t>("system tokens");
   Keep& held = description.held;
   held.len = in.number<uint32_t>("document tokens");
+  if (description.system_tokens + held.len > std::numeric_limits<uint32_t>::max()) damaged(path, "too many tokens");
+  description.token_bits = in.number<uint32_t>("bits of a token");
+  if (description.token_bits > kMostTokenBits)
+    damaged(path,
+            fmt::format("bits of a token: expected at most {}, found {}", kMostTokenBits, description.token_bits));
   description.text_bytes = in.number<uint64_t>("size of the text");
   description.order_bytes = in.number<uint64_t>("size of the order");
   held.layers = description.shape.global_layers().size();

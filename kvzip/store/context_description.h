@@ -1,4 +1,4 @@
-// What a context file says of itself before its blocks: header and description, as docs/store_format.md has them byte
+// What a context file says of itself: header and description, as docs/store_format.md has them byte
 // by byte. Plain values; reading takes untrusted bytes.
 #pragma once
 
@@ -45,10 +45,12 @@ struct ContextDescription {
   Fingerprint fingerprint;
   CacheShape shape;
   size_t system_tokens = 0;
+  std::string scoring;             ///< how the document was scored; "exact" is KVzip's own way
   Level level = Level::pair;       ///< the rule by which rows were kept
   bool given_head_scores = false;  ///< Level::head by scores that aren't the document's own
   double ratio = 1;                ///< that was asked for: what can be asked for at most now
   Keep held;                       ///< rows of each scored head; its `len` is the document's length
+  uint32_t token_bits = 0;         ///< of each token in the file
   uint64_t text_bytes = 0;
   uint64_t order_bytes = 0;
 

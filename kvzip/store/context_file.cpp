@@ -1,8 +1,11 @@
 #include "kvzip/store/context_file.h"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <exception>
 #include <mutex>
@@ -11,6 +14,7 @@
 
 #include "kvzip/base/check.h"
 #include "kvzip/base/parallel.h"
+#include "kvzip/store/bits.h"
 #include "kvzip/store/block_codec.h"
 
 namespace kvzip {
@@ -18,13 +22,13 @@ namespace {
 
 // Memory that a file may ask for, so that a small one made for the purpose can't take all there is: scores of a whole
 // document whose rows were mostly dropped, and what zstd packed.
-constexpr uint64_t kFreeBytes = uint64_t{64} << 20U;
+constexpr uint64_t kFreeBytes = uint64_t{1} << 20U;
 constexpr uint64_t kScoreBytesPerByte = 64;
 constexpr uint64_t kUnpackedBytesPerByte = 16;
 
 ParsedDescription checked_description(std::span<const std::byte> file, const FileHeader& header, const BlockSums& sums,
                                       const std::string& path) {
-  const auto bytes = file.subspan(kHeaderBytes, header.description_bytes);
+  const auto bytes = file.last(header.description_bytes);
   if (sums.sum(kDescriptionNumber, bytes) != header.description_sum)
     throw Error(ErrorCode::input, path + ": damaged: description: wrong checksum");
   return read_description(bytes, path);
@@ -32,6 +36,13 @@ ParsedDescription checked_description(std::span<const std::byte> file, const Fil
 
 bool all_zero(std::span<const std::byte> bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](std::byte byte) { return byte == std::byte{0}; });
+}
+
+/// Maps the pages at once, which takes far less than one by one as they are touched. Only for speed.
+void expect_read(std::span<const std::byte> bytes) {
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const size_t before = reinterpret_cast<uintptr_t>(bytes.data()) % page;
+  ::madvise(const_cast<std::byte*>(bytes.data()) - before, bytes.size() + before, MADV_POPULATE_READ);
 }
 
 /// The first exception of a parallel loop, whose body must not throw.
@@ -54,6 +65,20 @@ class FirstFailure {
   std::mutex mutex_;
   std::exception_ptr failure_;
 };
+
+/// Calls body(i) for all i below `count`, on all threads, each taking the next as it gets ready. Throws what the first
+/// one that failed threw.
+template <class Body>
+void for_each_in_parallel(size_t count, const Body& body) {
+  std::atomic<size_t> next{0};
+  FirstFailure failure;
+  parallel_run(std::min(count, thread_count()), [&](size_t) {
+    failure.guard([&] {
+      for (size_t i = next++; i < count; i = next++) body(i);
+    });
+  });
+  failure.rethrow();
+}
 
 }  // namespace
 
@@ -80,17 +105,17 @@ ContextFile::ContextFile(std::span<const std::byte> bytes, std::string path, con
       sums_(key),
       header_(read_header(bytes_, sums_, path_)),
       parsed_(checked_description(bytes_, header_, sums_, path_)),
-      layout_(parsed_.description, aligned(kHeaderBytes + header_.description_bytes), path_) {
+      layout_(parsed_.description, path_) {
   const uint64_t entry = sums_.size() + (header_.zstd ? sizeof(uint32_t) : 0);
   if (parsed_.table.size() != layout_.blocks() * entry) {
     throw Error(ErrorCode::input, fmt::format("{}: damaged: table of blocks: expected {} entries, found {} bytes",
                                               path_, layout_.blocks(), parsed_.table.size()));
   }
   if (header_.zstd) place_packed_blocks();
-  const uint64_t end = header_.zstd ? packed_offsets_.back() : layout_.end();
-  if (end != bytes_.size()) {
-    throw Error(ErrorCode::input,
-                fmt::format("{}: damaged: its rows end at byte {}, the file at {}", path_, end, bytes_.size()));
+  const uint64_t end = aligned(blocks_end());
+  if (end != bytes_.size() - header_.description_bytes) {
+    throw Error(ErrorCode::input, fmt::format("{}: damaged: its blocks end at byte {}, its description begins at {}",
+                                              path_, end, bytes_.size() - header_.description_bytes));
   }
   const Keep& held = parsed_.description.held;
   const uint64_t most_scores = (kFreeBytes + bytes_.size() * kScoreBytesPerByte) / sizeof(float);
@@ -103,7 +128,7 @@ ContextFile::ContextFile(std::span<const std::byte> bytes, std::string path, con
 }
 
 void ContextFile::place_packed_blocks() {
-  uint64_t offset = aligned(kHeaderBytes + header_.description_bytes);
+  uint64_t offset = kHeaderBytes;
   packed_offsets_.push_back(offset);
   const size_t entry = sizeof(uint32_t) + sums_.size();
   for (uint64_t block = 0; block < layout_.blocks(); ++block) {
@@ -133,6 +158,7 @@ bool ContextFile::check_block(const FileArray& array, uint64_t block) const {
 
 /// The first `bytes` of an array, checked: where they lie, or unpacked to `unpacked`, which holds whole blocks.
 const std::byte* ContextFile::read_array(const FileArray& array, uint64_t bytes, std::byte* unpacked) const {
+  if (mapping_ && !header_.zstd && bytes > 0) expect_read(bytes_.subspan(array.offset, bytes));
   for (uint64_t block = 0; block < array.blocks_of(bytes); ++block) {
     if (!check_block(array, block)) {
       throw Error(ErrorCode::input, fmt::format("{}: damaged: block {} of {}: wrong checksum", path_,
@@ -155,10 +181,10 @@ std::vector<std::byte> ContextFile::whole_part(ContextLayout::Part part) const {
 
 std::vector<TokenId> ContextFile::tokens() const {
   const std::vector<std::byte> bytes = whole_part(ContextLayout::kTokens);
-  std::vector<TokenId> tokens(bytes.size() / sizeof(TokenId));
-  if (!bytes.empty()) std::memcpy(tokens.data(), bytes.data(), bytes.size());
-  if (std::any_of(tokens.begin(), tokens.end(), [](TokenId id) { return id < 0; }))
-    throw Error(ErrorCode::input, path_ + ": damaged: a token below 0");
+  std::vector<TokenId> tokens(description().read_tokens());
+  BitReader bits(bytes);
+  for (TokenId& id : tokens) id = static_cast<TokenId>(bits.get(description().token_bits));
+  if (!bits.at_end()) throw Error(ErrorCode::input, path_ + ": damaged: bits behind the last token");
   return tokens;
 }
 
@@ -224,14 +250,10 @@ void ContextFile::read_rows(const Keep& keep, ContextRows& rows) const {
       throw Error(ErrorCode::memory, fmt::format("{}: unpacking needs {} bytes of memory", path_, unpacked_bytes));
     }
   }
-  FirstFailure failure;
-  parallel_ranges(pieces.size(), 1, [&](size_t begin, size_t end) {
-    failure.guard([&] {
-      for (Piece& piece : std::span(pieces).subspan(begin, end - begin))
-        piece.data = read_array(*piece.array, piece.bytes, header_.zstd ? unpacked.get() + piece.unpacked_at : nullptr);
-    });
+  for_each_in_parallel(pieces.size(), [&](size_t i) {
+    Piece& piece = pieces[i];
+    piece.data = read_array(*piece.array, piece.bytes, header_.zstd ? unpacked.get() + piece.unpacked_at : nullptr);
   });
-  failure.rethrow();
   for (size_t head = 0; head < rows.heads.size(); ++head) {
     rows.heads[head].k = pieces[2 * head].data;
     rows.heads[head].v = pieces[2 * head + 1].data;
@@ -241,20 +263,17 @@ void ContextFile::read_rows(const Keep& keep, ContextRows& rows) const {
 
 void ContextFile::verify() const {
   verify_gaps();
-  restore_scores(ranking(), description().held, path_);
-  tokens();
   const auto& arrays = layout_.arrays();
-  FirstFailure failure;
-  parallel_ranges(arrays.size(), 1, [&](size_t begin, size_t end) {
-    failure.guard([&] {
-      std::vector<std::byte> unpacked;
-      for (const FileArray& array : std::span(arrays).subspan(begin, end - begin)) {
-        if (header_.zstd) unpacked.resize(array.bytes);
-        read_array(array, array.bytes, unpacked.data());
-      }
-    });
+  for_each_in_parallel(arrays.size() + 1, [&](size_t i) {
+    if (i == 0) {  // what takes longest comes first
+      restore_scores(ranking(), description().held, path_);
+      tokens();
+      return;
+    }
+    const FileArray& array = arrays[i - 1];
+    std::vector<std::byte> unpacked(header_.zstd ? array.bytes : 0);
+    read_array(array, array.bytes, unpacked.data());
   });
-  failure.rethrow();
 }
 
 void ContextFile::verify_gaps() const {
@@ -262,10 +281,9 @@ void ContextFile::verify_gaps() const {
     if (!all_zero(bytes_.subspan(begin, end - begin)))
       throw Error(ErrorCode::input, fmt::format("{}: damaged: expected zeros from byte {} to {}", path_, begin, end));
   };
-  const uint64_t data = aligned(kHeaderBytes + header_.description_bytes);
-  expect_zeros(kHeaderBytes + header_.description_bytes, data);
+  expect_zeros(blocks_end(), aligned(blocks_end()));
   if (header_.zstd) return;
-  uint64_t end = data;
+  uint64_t end = kHeaderBytes;
   for (const FileArray& array : layout_.arrays()) {
     expect_zeros(end, array.offset);
     end = array.offset + array.bytes;

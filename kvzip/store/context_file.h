@@ -76,6 +76,7 @@ class ContextFile {
   const std::byte* read_array(const FileArray& array, uint64_t bytes, std::byte* unpacked) const;
   std::vector<std::byte> whole_part(ContextLayout::Part part) const;
   void place_packed_blocks();
+  uint64_t blocks_end() const { return header_.zstd ? packed_offsets_.back() : layout_.end(); }
   void verify_gaps() const;
   void read_rows(const Keep& keep, ContextRows& rows) const;
 

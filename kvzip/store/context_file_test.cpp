@@ -157,7 +157,7 @@ TEST_F(ContextFileTest, OnlyTheLeadingBlocksOfEachHeadAreRead) {
   for (const double ratio : {0.5, 0.1, 0.01}) {
     const ContextFile file = ContextFile::open(path_);
     const uint64_t opened = file.bytes_read();
-    EXPECT_LT(opened, 3000U);
+    EXPECT_LT(opened, 5000U);
     const ContextRows rows = file.rows({.ratio = ratio});
     uint64_t expected =
         opened + file.layout().part(ContextLayout::kOrder).bytes + file.layout().part(ContextLayout::kSamples).bytes;
@@ -176,7 +176,7 @@ TEST_F(ContextFileTest, DamageIsFoundWhereItIsReadAndNowhereElse) {
   MadeUpDocument document(33, shape, 7, 1000);
   document.write(path_, Level::pair, 1);
   auto bytes = bytes_of(path_);
-  bytes.back() ^= std::byte{1};  // the last value row
+  bytes[64 + 2 * 1007 * 128 - 1] ^= std::byte{1};  // the last of the value rows
   const ContextFile file(bytes, "damaged.kvz", {});
   EXPECT_NO_THROW(file.rows({.ratio = 0.5}));
   EXPECT_NE(error_of([&] { file.rows({}); }).find("damaged.kvz: damaged: block"), std::string::npos);

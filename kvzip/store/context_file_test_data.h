@@ -65,6 +65,7 @@ class MadeUpDocument {
             .title = "made up.txt",
             .model_name = "none",
             .fingerprint = {{"weights", "0123"}, {"rope", "base 10000"}},
+            .scoring = "exact",
             .level = level,
             .ratio = ratio};
   }

@@ -18,13 +18,9 @@ size_t head_rows(const ContextDescription& description, size_t layer, size_t kep
   return window == 0 ? description.system_tokens + kept : std::min(description.read_tokens(), window - 1);
 }
 
-ContextLayout::ContextLayout(const ContextDescription& description, uint64_t data_offset, const std::string& path)
-    : kv_heads_(description.shape.kv_heads), end_(data_offset) {
+ContextLayout::ContextLayout(const ContextDescription& description, const std::string& path)
+    : kv_heads_(description.shape.kv_heads) {
   const CacheShape& shape = description.shape;
-  add(description.read_tokens() * sizeof(int32_t), kBlockBytes, path);
-  add(description.text_bytes, kBlockBytes, path);
-  add(score_samples(description.held.pairs()) * sizeof(float), kBlockBytes, path);
-  add(description.order_bytes, kBlockBytes, path);
   const uint64_t row = shape.head_row_bytes();
   const uint64_t block = std::max<uint64_t>(kBlockBytes / row, 1) * row;
   size_t scored = 0;
@@ -37,6 +33,10 @@ ContextLayout::ContextLayout(const ContextDescription& description, uint64_t dat
     }
     if (shape.windows[layer] == 0) ++scored;
   }
+  add((description.read_tokens() * description.token_bits + 7) / 8, kBlockBytes, path);
+  add(description.text_bytes, kBlockBytes, path);
+  add(score_samples(description.held.pairs()) * sizeof(float), kBlockBytes, path);
+  add(description.order_bytes, kBlockBytes, path);
 }
 
 void ContextLayout::add(uint64_t bytes, uint64_t block_bytes, const std::string& path) {

@@ -26,15 +26,15 @@ struct FileArray {
 
 class ContextLayout {
  public:
-  /// `data_offset` is where the first array begins. Throws Error{input} naming `path` for sizes that no file has.
-  ContextLayout(const ContextDescription& description, uint64_t data_offset, const std::string& path);
+  /// Throws Error{input} naming `path` for sizes that no file has.
+  ContextLayout(const ContextDescription& description, const std::string& path);
 
-  enum Part : size_t { kTokens, kText, kSamples, kOrder, kRows };
-  const FileArray& part(Part part) const { return arrays_[part]; }
-  /// A head's keys (0) or values (1).
+  /// A head's keys (0) or values (1). They come first, so that the order may still be unknown.
   const FileArray& rows(size_t layer, size_t head, size_t which) const {
-    return arrays_[kRows + (layer * kv_heads_ + head) * 2 + which];
+    return arrays_[(layer * kv_heads_ + head) * 2 + which];
   }
+  enum Part : size_t { kOrder = 1, kSamples, kText, kTokens };  // counted from the end
+  const FileArray& part(Part part) const { return arrays_[arrays_.size() - part]; }
   const std::vector<FileArray>& arrays() const { return arrays_; }
   uint64_t blocks() const { return blocks_; }
   /// Where the file ends, if its blocks aren't packed.
@@ -46,7 +46,7 @@ class ContextLayout {
   size_t kv_heads_;
   std::vector<FileArray> arrays_;
   uint64_t blocks_ = 0;
-  uint64_t end_;
+  uint64_t end_ = kHeaderBytes;
 };
 
 /// `offset` raised to a whole multiple of kFileAlignment.

@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
+#include <functional>
+#include <future>
 #include <limits>
-#include <utility>
 #include <vector>
 
 #include "kvzip/base/atomic_file.h"
 #include "kvzip/base/check.h"
+#include "kvzip/store/bits.h"
 #include "kvzip/store/block_codec.h"
 #include "kvzip/store/context_layout.h"
 #include "kvzip/store/score_ranks.h"
@@ -21,29 +24,41 @@ constexpr size_t kChunkBytes = size_t{1} << 20U;  // that are written at once
 /// Writes blocks one after the other, and keeps the table of them.
 class BlockSink {
  public:
-  BlockSink(FileWriter& out, const BlockSums& sums, bool pack, uint64_t offset)
-      : out_(&out), sums_(&sums), pack_(pack), offset_(offset) {}
+  BlockSink(FileWriter& out, const BlockSums& sums, bool pack) : out_(&out), sums_(&sums), pack_(pack) {}
 
-  void add(std::span<const std::byte> block) {
-    const std::vector<std::byte> packed = pack_ ? pack_block(block) : std::vector<std::byte>();
-    if (pack_) block = packed;
-    const auto size = static_cast<uint32_t>(block.size());
-    if (pack_) append(std::as_bytes(std::span(&size, 1)));
+  /// The next block of `size` bytes, which `fill` puts where it is told.
+  template <class Fill>
+  void add(size_t size, const Fill& fill) {
+    if (filled_ + size > chunk_.size()) flush();
+    if (size > chunk_.size()) chunk_.resize(size);
+    std::span<std::byte> block = std::span(chunk_).subspan(filled_, size);
+    fill(block);
+    if (pack_) {
+      const std::vector<std::byte> packed = pack_block(block);
+      block = block.first(packed.size());
+      std::copy(packed.begin(), packed.end(), block.begin());
+      const auto packed_size = static_cast<uint32_t>(packed.size());
+      append(std::as_bytes(std::span(&packed_size, 1)));
+    }
     const BlockSum sum = sums_->sum(number_++, block);
     append(std::span(sum).first(sums_->size()));
-    waiting_.insert(waiting_.end(), block.begin(), block.end());
+    filled_ += block.size();
     offset_ += block.size();
-    if (waiting_.size() >= kChunkBytes) flush();
   }
-  /// The next block begins an array.
+  /// Zeros up to where something new begins.
   void align() {
-    if (pack_) return;
-    waiting_.resize(waiting_.size() + (aligned(offset_) - offset_));
-    offset_ = aligned(offset_);
+    const size_t gap = aligned(offset_) - offset_;
+    if (filled_ + gap > chunk_.size()) flush();
+    std::fill_n(chunk_.begin() + static_cast<std::ptrdiff_t>(filled_), gap, std::byte{0});
+    filled_ += gap;
+    offset_ += gap;
+  }
+  void align_array() {
+    if (!pack_) align();
   }
   void flush() {
-    out_->write(waiting_);
-    waiting_.clear();
+    out_->write(std::span(chunk_).first(filled_));
+    filled_ = 0;
   }
 
   uint64_t offset() const { return offset_; }
@@ -55,10 +70,23 @@ class BlockSink {
   FileWriter* out_;
   const BlockSums* sums_;
   bool pack_;
-  uint64_t offset_;  // of the next block
+  uint64_t offset_ = kHeaderBytes;  // of the next block
   uint64_t number_ = 0;
-  std::vector<std::byte> waiting_, table_;
+  std::vector<std::byte> chunk_ = std::vector<std::byte>(kChunkBytes);
+  size_t filled_ = 0;  // of the chunk
+  std::vector<std::byte> table_;
 };
+
+/// What the rows' order takes in the file.
+struct OrderParts {
+  std::vector<std::byte> order;
+  std::vector<float> samples;
+};
+
+OrderParts order_parts(const Context& context) {
+  const RankedScores ranked = rank_scores(context);
+  return {encode_order(ranked.order, context.document_len()), ranked.samples};
+}
 
 class ContextWriter {
  public:
@@ -66,65 +94,83 @@ class ContextWriter {
       : context_(&context), origin_(&origin), options_(&options), sums_(options.key) {
     check(origin.system.size() == context.system_len() && origin.document.size() == context.document_len(),
           "the tokens are the context's");
-    tokens_.assign(origin.system.begin(), origin.system.end());
-    tokens_.insert(tokens_.end(), origin.document.begin(), origin.document.end());
-    if (tokens_.size() > std::numeric_limits<uint32_t>::max())
+    if (context.read_tokens() > std::numeric_limits<uint32_t>::max())
       throw Error(ErrorCode::unsupported, "context: more tokens than a file can hold");
-    RankedScores ranked = rank_scores(context);
-    order_ = encode_order(ranked.order, context.document_len());
-    samples_ = std::move(ranked.samples);
     description_ = {.title = origin.title,
                     .model_name = origin.model_name,
                     .fingerprint = origin.fingerprint,
                     .shape = context.shape(),
                     .system_tokens = context.system_len(),
+                    .scoring = origin.scoring,
                     .level = origin.level,
                     .given_head_scores = origin.given_head_scores,
                     .ratio = origin.ratio,
                     .held = context.held(),
-                    .text_bytes = origin.text.size(),
-                    .order_bytes = order_.size()};
-    fields_ = write_description(description_);
+                    .text_bytes = origin.text.size()};
+    pack_tokens();
   }
 
   uint64_t write(const std::string& path) {
-    const ContextLayout counted(description_, 0, path);
-    const uint64_t entry = sums_.size() + (options_->zstd ? sizeof(uint32_t) : 0);
-    const uint64_t description_bytes = fields_.size() + counted.blocks() * entry;
-    const uint64_t data_offset = aligned(kHeaderBytes + description_bytes);
-    const ContextLayout layout(description_, data_offset, path);
-    if (layout.end() > options_->most_bytes) {
-      throw Error(ErrorCode::input, fmt::format("{}: would take {} bytes, more than the {} there is room for", path,
-                                                layout.end(), options_->most_bytes));
-    }
-    total_ = layout.end() - data_offset;
+    // While rows are written, which waits for the disk, their order is found on another thread.
+    std::future<OrderParts> order = std::async(std::launch::async, order_parts, std::cref(*context_));
+    const ContextLayout known(description_, path);
+    require_room(known.end(), path);
+    total_ = known.end();
     uint64_t file_bytes = 0;
     write_file_atomically(path, [&](FileWriter& out) {
-      out.write(std::vector<std::byte>(data_offset));
-      BlockSink sink(out, sums_, options_->zstd, data_offset);
-      write_arrays(layout, sink);
-      sink.flush();
-      file_bytes = sink.offset();
-      std::vector<std::byte> description = fields_;
-      description.insert(description.end(), sink.table().begin(), sink.table().end());
-      check(description.size() == description_bytes, "the table has an entry for every block");
-      const FileHeader header{.zstd = options_->zstd,
-                              .keyed = sums_.keyed(),
-                              .file_bytes = file_bytes,
-                              .description_bytes = description_bytes,
-                              .description_sum = sums_.sum(kDescriptionNumber, description)};
-      out.rewrite(0, write_header(header, sums_));
-      out.rewrite(kHeaderBytes, description);
+      out.write(std::vector<std::byte>(kHeaderBytes));
+      BlockSink sink(out, sums_, options_->zstd);
+      write_all_rows(known, sink);
+      const OrderParts parts = order.get();
+      description_.order_bytes = parts.order.size();
+      const ContextLayout layout(description_, path);
+      write_array(layout.part(ContextLayout::kTokens), tokens_, sink);
+      write_array(layout.part(ContextLayout::kText), std::as_bytes(std::span(origin_->text)), sink);
+      write_array(layout.part(ContextLayout::kSamples), std::as_bytes(std::span(parts.samples)), sink);
+      write_array(layout.part(ContextLayout::kOrder), parts.order, sink);
+      file_bytes = finish(out, sink);
+      require_room(file_bytes, path);
     });
     return file_bytes;
   }
 
  private:
-  void write_arrays(const ContextLayout& layout, BlockSink& sink) {
-    write_array(layout.part(ContextLayout::kTokens), std::as_bytes(std::span(tokens_)), sink);
-    write_array(layout.part(ContextLayout::kText), std::as_bytes(std::span(origin_->text)), sink);
-    write_array(layout.part(ContextLayout::kSamples), std::as_bytes(std::span(samples_)), sink);
-    write_array(layout.part(ContextLayout::kOrder), order_, sink);
+  void require_room(uint64_t bytes, const std::string& path) const {
+    if (bytes <= options_->most_bytes) return;
+    throw Error(ErrorCode::input, fmt::format("{}: would take {} bytes, more than the {} there is room for", path,
+                                              bytes, options_->most_bytes));
+  }
+
+  void pack_tokens() {
+    std::vector<TokenId> tokens(origin_->system.begin(), origin_->system.end());
+    tokens.insert(tokens.end(), origin_->document.begin(), origin_->document.end());
+    for (const TokenId id : tokens) {
+      check(id >= 0, "tokens are places in a vocabulary");
+      description_.token_bits =
+          std::max(description_.token_bits, static_cast<uint32_t>(std::bit_width(static_cast<uint32_t>(id))));
+    }
+    BitWriter bits;
+    for (const TokenId id : tokens) bits.put(static_cast<uint32_t>(id), description_.token_bits);
+    tokens_ = bits.take();
+  }
+
+  /// Description and header. Returns the file's size.
+  uint64_t finish(FileWriter& out, BlockSink& sink) const {
+    sink.align();
+    sink.flush();
+    std::vector<std::byte> description = write_description(description_);
+    description.insert(description.end(), sink.table().begin(), sink.table().end());
+    out.write(description);
+    const FileHeader header{.zstd = options_->zstd,
+                            .keyed = sums_.keyed(),
+                            .file_bytes = sink.offset() + description.size(),
+                            .description_bytes = description.size(),
+                            .description_sum = sums_.sum(kDescriptionNumber, description)};
+    out.rewrite(0, write_header(header, sums_));
+    return header.file_bytes;
+  }
+
+  void write_all_rows(const ContextLayout& layout, BlockSink& sink) {
     const ContextCut cut(*context_, context_->held());
     for (size_t layer = 0; layer < context_->shape().layers(); ++layer) {
       const Segment rows = cut.segment(layer);
@@ -135,29 +181,30 @@ class ContextWriter {
     }
   }
 
-  void write_array(const FileArray& array, std::span<const std::byte> bytes, BlockSink& sink) {
-    check(bytes.size() == array.bytes, "an array is as long as the layout says");
-    sink.align();
-    for (uint64_t block = 0; block < array.blocks(); ++block)
-      sink.add(bytes.subspan(block * array.block_bytes, array.size_of(block)));
+  void write_rows(const FileArray& array, const void* rows, BlockSink& sink) {
+    sink.align_array();
+    for (uint64_t block = 0; block < array.blocks(); ++block) {
+      sink.add(array.size_of(block), [&](std::span<std::byte> to) {
+        context_->backend().download(to.data(), static_cast<const std::byte*>(rows) + block * array.block_bytes,
+                                     to.size());
+      });
+    }
     advance(array.bytes);
   }
 
-  /// The same from the device's memory.
-  void write_rows(const FileArray& array, const void* rows, BlockSink& sink) {
-    sink.align();
+  void write_array(const FileArray& array, std::span<const std::byte> bytes, BlockSink& sink) {
+    check(bytes.size() == array.bytes, "an array is as long as the layout says");
+    sink.align_array();
     for (uint64_t block = 0; block < array.blocks(); ++block) {
-      staging_.resize(array.size_of(block));
-      context_->backend().download(staging_.data(), static_cast<const std::byte*>(rows) + block * array.block_bytes,
-                                   staging_.size());
-      sink.add(staging_);
+      const auto from = bytes.subspan(block * array.block_bytes, array.size_of(block));
+      sink.add(from.size(), [&](std::span<std::byte> to) { std::copy(from.begin(), from.end(), to.begin()); });
     }
     advance(array.bytes);
   }
 
   void advance(uint64_t bytes) {
     done_ += bytes;
-    report(options_->progress, {"writing", done_, total_});
+    report(options_->progress, {"writing", std::min(done_, total_), total_});
   }
 
   const Context* context_;
@@ -165,11 +212,7 @@ class ContextWriter {
   const WriteOptions* options_;
   BlockSums sums_;
   ContextDescription description_;
-  std::vector<std::byte> fields_;  // the description without its table
-  std::vector<TokenId> tokens_;
-  std::vector<float> samples_;
-  std::vector<std::byte> order_;
-  std::vector<std::byte> staging_;
+  std::vector<std::byte> tokens_;  // packed
   uint64_t done_ = 0;
   uint64_t total_ = 0;
 };

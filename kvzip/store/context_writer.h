@@ -22,6 +22,7 @@ struct ContextOrigin {
   std::string title;
   std::string model_name;
   Fingerprint fingerprint;
+  std::string scoring = "exact";
   Level level = Level::pair;
   bool given_head_scores = false;  ///< Level::head by scores that aren't the document's own
   double ratio = 1;                ///< that was asked for; more can't be asked for later

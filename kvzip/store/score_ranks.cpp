@@ -3,11 +3,9 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <functional>
 #include <limits>
 
 #include "kvzip/base/check.h"
-#include "kvzip/base/parallel.h"
 
 namespace kvzip {
 namespace {
@@ -78,32 +76,34 @@ RankedScores rank_scores(const Context& context) {
   if (total >= std::numeric_limits<uint32_t>::max())
     throw Error(ErrorCode::unsupported, "context: more rows than a file can rank");
   RankedScores ranked;
-  std::vector<float> sorted;
-  std::vector<std::vector<float>> scores(held.rows.size());
+  std::vector<uint64_t> sorted;  // bits of the score, turned around so that high ones come first, and the row's number
+  sorted.reserve(total);
   for (size_t head = 0; head < held.rows.size(); ++head) {
     const auto row = context.scores().row(head / held.kv_heads, head % held.kv_heads);
     const auto positions = context.order(head / held.kv_heads, head % held.kv_heads);
     ranked.order.positions.emplace_back(positions.begin(), positions.end());
     for (const uint32_t position : positions) {
       check(row[position] >= 0, "scores aren't negative");
-      scores[head].push_back(row[position] + 0.0F);  // never -0
+      const float score = row[position] + 0.0F;  // never -0
+      sorted.push_back(uint64_t{~std::bit_cast<uint32_t>(score)} << 32U | sorted.size());
     }
-    sorted.insert(sorted.end(), scores[head].begin(), scores[head].end());
   }
-  std::sort(sorted.begin(), sorted.end(), std::greater<>());
-  ranked.order.ranks.resize(scores.size());
-  parallel_ranges(scores.size(), 1, [&](size_t begin, size_t end) {
-    for (size_t head = begin; head < end; ++head) {
-      // A head's scores fall, so each one's place is behind that of the one before.
-      auto place = sorted.begin();
-      for (const float score : scores[head]) {
-        place = std::lower_bound(place, sorted.end(), score, std::greater<>());
-        ranked.order.ranks[head].push_back(static_cast<uint32_t>(place - sorted.begin()));
-      }
-    }
-  });
-  for (size_t i = 0; i < score_samples(total); ++i)
-    ranked.samples.push_back(sorted[std::min(i * kScoreStep, total - 1)]);
+  std::sort(sorted.begin(), sorted.end());
+  std::vector<uint32_t> ranks(total);
+  uint32_t rank = 0;
+  for (size_t i = 0; i < total; ++i) {
+    if (i == 0 || sorted[i] >> 32U != sorted[i - 1] >> 32U) rank = static_cast<uint32_t>(i);
+    ranks[sorted[i] & 0xFFFFFFFFU] = rank;
+  }
+  auto next = ranks.begin();
+  for (const uint32_t count : held.rows) {
+    ranked.order.ranks.emplace_back(next, next + count);
+    next += count;
+  }
+  for (size_t i = 0; i < score_samples(total); ++i) {
+    const uint64_t entry = sorted[std::min(i * kScoreStep, total - 1)];
+    ranked.samples.push_back(std::bit_cast<float>(~static_cast<uint32_t>(entry >> 32U)));
+  }
   return ranked;
 }
 

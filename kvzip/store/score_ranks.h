@@ -12,9 +12,9 @@
 
 namespace kvzip {
 
-inline constexpr size_t kScoreStep = 256;
+inline constexpr size_t kScoreStep = 1024;
 
-/// Numbers of samples for so many rows: the first of every 256 in descending order, and the last.
+/// Numbers of samples for so many rows: the first of every 1,024 in descending order, and the last.
 inline size_t score_samples(size_t rows) { return rows == 0 ? 0 : (rows - 1 + kScoreStep - 1) / kScoreStep + 1; }
 
 struct RankedScores {

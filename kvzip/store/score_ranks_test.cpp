@@ -29,24 +29,23 @@ TEST(ScoreRanks, RestoredScoresAreOrderedAsTheOriginalOnes) {
     const Scores restored = restore_scores(rank_scores(context), context.held(), "f");
     expect_same_order(restored, document.scores(), context);
     for (size_t i = 0; i < restored.values.size(); ++i) {
-      // 256 rows lie between two samples; those of this document are dense.
       if (restored.values[i] > 0) {
-        ASSERT_NEAR(restored.values[i], document.scores().values[i], 0.15);
+        ASSERT_NEAR(restored.values[i], document.scores().values[i], 0.3);  // few samples for so few rows
       }
     }
   }
 }
 
 TEST(ScoreRanks, SamplesAreRestoredToTheBit) {
-  MadeUpDocument document(4, kShape, 4, 100);
+  MadeUpDocument document(4, kShape, 4, 300);
   const Context context = document.context(Level::pair, 1);
   const RankedScores ranked = rank_scores(context);
-  ASSERT_EQ(ranked.samples.size(), 5U);  // of 900 rows: 0, 256, 512, 768 and 899
+  ASSERT_EQ(ranked.samples.size(), 4U);  // of 2,700 rows: 0, 1,024, 2,048 and 2,699
   auto sorted = document.scores().values;
   std::sort(sorted.begin(), sorted.end(), std::greater<>());
   auto restored = restore_scores(ranked, context.held(), "f").values;
   std::sort(restored.begin(), restored.end(), std::greater<>());
-  for (const size_t at : {0U, 256U, 512U, 768U, 899U}) EXPECT_EQ(restored[at], sorted[at]);
+  for (const size_t at : {0U, 1024U, 2048U, 2699U}) EXPECT_EQ(restored[at], sorted[at]);
 }
 
 TEST(ScoreRanks, EveryRatioSelectsTheSameRows) {
@@ -65,7 +64,7 @@ TEST(ScoreRanks, EveryRatioSelectsTheSameRows) {
 }
 
 TEST(ScoreRanks, ContradictionsAreErrors) {
-  MadeUpDocument document(5, kShape, 4, 100);
+  MadeUpDocument document(5, kShape, 4, 300);
   const Context context = document.context(Level::pair, 1);
   const RankedScores ranked = rank_scores(context);
   const auto refused = [&](size_t sample, float value) {

@@ -1,0 +1,219 @@
+// `kvzip store`: the folder of documents that were read.
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "kvzip/cli/commands.h"
+#include "kvzip/cli/context_report.h"
+#include "kvzip/cli/display_text.h"
+#include "kvzip/cli/document_store.h"
+#include "kvzip/cli/format.h"
+#include "kvzip/cli/make_context.h"
+#include "kvzip/store/context_address.h"
+
+namespace kvzip::cli {
+namespace {
+
+struct StoreCommandFlags {
+  StoreFlags store;
+  MakeFlags make;
+  bool pin = false;
+  std::vector<std::string> names;
+  std::string most;  ///< of gc; empty = as large as the store may be
+  OutputFlags output;
+};
+
+ContextStore the_store(const StoreCommandFlags& flags) {
+  auto store = open_store(flags.store);
+  if (!store) throw Error(ErrorCode::usage, "store: there is none: name a folder with --store or in KVZIP_STORE");
+  return *std::move(store);
+}
+
+std::string shown_time(int64_t nanoseconds) {
+  const std::chrono::sys_seconds time{std::chrono::seconds(nanoseconds / 1'000'000'000)};
+  return fmt::format("{:%Y-%m-%d %H:%M}", fmt::localtime(std::chrono::system_clock::to_time_t(time)));
+}
+
+void say_added(const StoreCommandFlags& flags, const std::string& name, bool was_there) {
+  if (flags.output.json) {
+    print_json({{"name", name}, {"was_there", was_there}, {"pinned", flags.pin}});
+  } else {
+    fmt::print("{}\n", name);
+  }
+}
+
+void run_add(const StoreCommandFlags& flags) {
+  ContextStore store = the_store(flags);
+  ProgressBar bar(flags.output.quiet);
+  const ContextStore::Pin pin = flags.pin ? ContextStore::Pin::yes : ContextStore::Pin::no;
+  if (!flags.make.keep.head_scores.empty())
+    throw Error(ErrorCode::usage, "--head-scores: a store knows documents by their own scores only");
+  bool exact = false;
+  const auto known = [&](const Engine& engine, const std::string& text) {
+    exact = engine.exact;
+    const DocumentStore documents({.folder = store.folder()}, bar);
+    const std::string name = documents.address(engine, text, flags.make.keep, flags.make.reading);
+    const auto file = store.find(name);
+    if (!file) return false;
+    const ContextDescription& about = file->description();
+    const double wanted = keep_ratio(flags.make.keep.amount(), about.shape, about.system_tokens, about.held.len);
+    if (wanted > about.ratio) return false;
+    store.touch(name);
+    if (flags.pin) store.pin(name, pin);
+    say_added(flags, name, true);
+    return true;
+  };
+  const auto made = [&](const Context& context, const ContextOrigin& origin) {
+    const std::string name = context_address(
+        origin.fingerprint, origin.system, origin.document,
+        {.kv_type = context.shape().dtype, .level = origin.level, .scoring = origin.scoring, .exact_weights = exact});
+    add_to_store(store, name, context, origin, pin, bar);
+    say_added(flags, name, false);
+  };
+  make_context(flags.make, {.known = known, .made = made}, bar);
+}
+
+void run_list(const StoreCommandFlags& flags) {
+  const ContextStore store = the_store(flags);
+  Table table({{"Name"},
+               {"Document", Align::left, true},
+               {"tokens", Align::right},
+               {"kept", Align::right},
+               {"rows"},
+               {"size", Align::right},
+               {"last used"},
+               {""}});
+  Json json = Json::array();
+  uint64_t total = 0;
+  for (const StoreEntry& entry : store.list()) {
+    total += entry.bytes;
+    Json row = {
+        {"name", entry.name}, {"bytes", entry.bytes}, {"used", entry.used / 1'000'000'000}, {"pinned", entry.pinned}};
+    std::vector<Cell> cells = {entry.name.substr(0, 8)};
+    try {
+      const auto file = store.find(entry.name);
+      if (!file) continue;
+      const ContextDescription& about = file->description();
+      row.update({{"title", about.title},
+                  {"document_tokens", about.held.len},
+                  {"keep", about.ratio},
+                  {"level", level_name(about.level)},
+                  {"kv_type", dtype_name(about.shape.dtype)},
+                  {"model", about.model_name}});
+      cells.insert(cells.end(), {one_line(about.title), grouped(about.held.len), format_percent(about.ratio),
+                                 std::string(dtype_name(about.shape.dtype))});
+    } catch (const Error& error) {
+      row["error"] = error.what();
+      cells.insert(cells.end(), {Cell(one_line(error.what()), Style::bad), "", "", ""});
+    }
+    cells.insert(cells.end(), {format_bytes(entry.bytes), shown_time(entry.used), entry.pinned ? "pinned" : ""});
+    table.add(cells);
+    json.push_back(row);
+  }
+  if (flags.output.json) {
+    print_json({{"folder", store.folder()}, {"bytes", total}, {"most_bytes", store.most_bytes()}, {"contexts", json}});
+    return;
+  }
+  if (!json.empty()) fmt::print("{}", table.render({terminal_width(stdout), wants_colours(stdout)}));
+  fmt::print("{}: {} of {} in {}\n", store.folder(), format_bytes(total), format_bytes(store.most_bytes()),
+             counted(json.size(), "context"));
+}
+
+void run_show(const StoreCommandFlags& flags) {
+  const ContextStore store = the_store(flags);
+  const std::string name = store.resolve(flags.names.front());
+  const auto file = store.find(name);
+  if (!file) throw Error(ErrorCode::input, name + ": removed just now");
+  if (flags.output.json) {
+    print_json(to_json(*file));
+  } else {
+    fmt::print("{}", to_text(*file, {terminal_width(stdout), wants_colours(stdout)}));
+  }
+}
+
+/// Names are looked up before anything is changed.
+template <class Change>
+void change_each(const StoreCommandFlags& flags, const Change& change) {
+  ContextStore store = the_store(flags);
+  std::vector<std::string> names;
+  for (const std::string& name : flags.names) names.push_back(store.resolve(name));
+  for (const std::string& name : names) change(store, name);
+  if (flags.output.json) print_json({{"names", names}});
+}
+
+void run_gc(const StoreCommandFlags& flags) {
+  ContextStore store = the_store(flags);
+  const uint64_t most = flags.most.empty() ? store.most_bytes() : parse_bytes(flags.most, "--max-size");
+  const ContextStore::Freed freed = store.collect(most);
+  if (flags.output.json) {
+    print_json({{"files", freed.files}, {"bytes", freed.bytes}});
+  } else {
+    fmt::print("{} removed, {} freed\n", counted(freed.files, "context"), format_bytes(freed.bytes));
+  }
+}
+
+using Flags = std::shared_ptr<StoreCommandFlags>;
+
+CLI::App* add_command(CLI::App& store, const Flags& flags, const char* name, const char* summary) {
+  CLI::App* command = store.add_subcommand(name, summary);
+  add_store_folder_option(*command, flags->store);
+  add_output_options(*command, flags->output);
+  return command;
+}
+
+void add_names(CLI::App& command, const Flags& flags, int most) {
+  command.add_option("NAME", flags->names, "Name, its first digits (four at least), or the document's title")
+      ->required()
+      ->expected(1, most);
+}
+
+void add_add(CLI::App& store, const Flags& flags) {
+  CLI::App* add =
+      add_command(store, flags, "add", "Read a document, or take a .kvz file, into the store; prints its name");
+  add->add_option("FILE", flags->make.file, "The document (- is standard input), or a .kvz file")->required();
+  add->add_flag("--pin", flags->pin, "Never evict it");
+  add_key_option(*add, flags->make.key);
+  add_keep_options(*add, flags->make.keep);
+  add_engine_options(*add, flags->make.engine);
+  add_reading_options(*add, flags->make.reading);
+}
+
+}  // namespace
+
+std::function<void()> add_store(CLI::App& command) {
+  constexpr int kMostNames = 100'000;
+  const auto flags = std::make_shared<StoreCommandFlags>();
+  command.require_subcommand(1);
+  command.footer(
+      "What `ask` and `chat` read they keep here, and find again: the second question about a document starts at once. "
+      "Beyond\n$KVZIP_STORE_SIZE (10GiB) the least recently used contexts go, but for pinned ones.\n\n"
+      "Examples:\n"
+      "  kvzip store list\n"
+      "  kvzip store add report.txt --keep 0.5 --pin\n"
+      "  kvzip store rm report.txt\n"
+      "  kvzip store gc --max-size 2GiB\n");
+  add_add(command, flags);
+  add_command(command, flags, "list", "List what is in the store, the last used first");
+  add_names(*add_command(command, flags, "show", "Show what a context holds"), flags, 1);
+  add_names(*add_command(command, flags, "rm", "Remove contexts"), flags, kMostNames);
+  add_names(*add_command(command, flags, "pin", "Never evict these"), flags, kMostNames);
+  add_names(*add_command(command, flags, "unpin", "Let them be evicted again"), flags, kMostNames);
+  add_command(command, flags, "gc", "Remove what was longest not used")
+      ->add_option("--max-size", flags->most, "Bytes that stay, such as 2GiB (default: $KVZIP_STORE_SIZE, or 10GiB)");
+  return [flags, &command] {
+    const std::string chosen = command.get_subcommands().front()->get_name();
+    if (chosen == "add") return run_add(*flags);
+    if (chosen == "list") return run_list(*flags);
+    if (chosen == "show") return run_show(*flags);
+    if (chosen == "gc") return run_gc(*flags);
+    change_each(*flags, [&](ContextStore& store, const std::string& name) {
+      if (chosen == "rm") return store.remove(name);
+      store.pin(name, chosen == "pin" ? ContextStore::Pin::yes : ContextStore::Pin::no);
+    });
+  };
+}
+
+}  // namespace kvzip::cli

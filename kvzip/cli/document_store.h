@@ -1,0 +1,38 @@
+// The store as commands use it by themselves: a document that was read before is found, one that is read is added.
+// Used by one thread.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "kvzip/cli/context_files.h"
+#include "kvzip/cli/store_place.h"
+
+namespace kvzip::cli {
+
+class DocumentStore {
+ public:
+  /// Where the store can't be used and wasn't named by the user, says so on `bar` and is off.
+  DocumentStore(const StoreFlags& flags, ProgressBar& bar);
+
+  bool is_on() const { return store_.has_value(); }
+  /// The name of the document's context, made with these flags. The model must have a tokenizer.
+  std::string address(const Engine& engine, std::string_view text, const KeepFlags& keep,
+                      const ReadingFlags& reading) const;
+  /// The document's context at the ratio that `keep` asks for; nothing where it isn't there, holds less or is damaged.
+  std::optional<OpenedContext> open(const Engine& engine, const std::string& address, const KeepFlags& keep,
+                                    const ReadingFlags& reading);
+  /// Adds a context. What goes wrong is said on the bar: the answer matters more.
+  void add(const std::string& address, const Context& context, const ContextOrigin& origin);
+
+ private:
+  std::optional<ContextStore> store_;
+  ProgressBar* bar_;
+};
+
+/// Adds it; throws what goes wrong.
+uint64_t add_to_store(ContextStore& store, const std::string& address, const Context& context,
+                      const ContextOrigin& origin, ContextStore::Pin pin, ProgressBar& bar);
+
+}  // namespace kvzip::cli

@@ -1,0 +1,33 @@
+// Which store the commands use, and how large it may get. Reads the environment.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "kvzip/store/context_store.h"
+
+namespace CLI {
+class App;
+}
+
+namespace kvzip::cli {
+
+struct StoreFlags {
+  std::string folder;  ///< of --store; empty = by the environment
+  bool off = false;    ///< --no-store
+};
+/// `--store`, and for commands that use the store by themselves `--no-store`.
+void add_store_options(CLI::App& command, StoreFlags& flags);
+void add_store_folder_option(CLI::App& command, StoreFlags& flags);
+
+/// The store: --store, else $KVZIP_STORE (empty = none), else kvzip in $XDG_DATA_HOME or ~/.local/share. Nothing where
+/// it is turned off. Throws Error{input} where its folder can't be made, Error{usage} for a $KVZIP_STORE_SIZE that is
+/// no amount of bytes.
+std::optional<ContextStore> open_store(const StoreFlags& flags);
+
+/// "10GiB" in bytes. Throws Error{usage} that begins with `subject`.
+uint64_t parse_bytes(std::string_view text, std::string_view subject);
+
+}  // namespace kvzip::cli
