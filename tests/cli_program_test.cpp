@@ -90,6 +90,8 @@ TEST_F(Program, WrongUsageIsTwo) {
   expect_error(ask({"--no-such-option"}), 2, "--no-such-option");
   expect_error(ask({"--level", "token"}), 2, "token");
   expect_error(ask({"--scoring", "fast"}), 2, "fast");
+  expect_error(ask({"--method", "best"}), 2, "best");
+  expect_error(ask({"--method", "knorm", "--scoring", "local"}), 2, "--scoring");
   expect_error(ask({"--kv-type", "f8"}), 2, "f8");
   expect_error(ask({"--threads", "-1"}), 2, "whole number");
   expect_error(ask({"--batch", "0"}), 2, "whole number");
@@ -304,6 +306,26 @@ TEST_F(Program, LocalScoresOfAShortDocumentAreExact) {
   ASSERT_EQ(overlap.size(), 4U);
   for (const Json& row : overlap) EXPECT_EQ(row.at("common"), 1);
   EXPECT_NE(run({"scores", document_, "--overlap", "-q"}).out.find("in common"), std::string::npos);
+}
+
+TEST_F(Program, OtherMethodsKeepOtherPairs) {
+  for (const char* method : {"random", "snapkv"}) {
+    const Json json = run_json({"scores", document_, "--method", method, "--overlap"});
+    EXPECT_EQ(json.at("method"), method);
+    const Json& report = json.at("documents")[0];
+    EXPECT_NEAR(report.at("kept_ratio"), 0.3, 0.02);
+    EXPECT_LT(report.at("overlap")[1].at("common"), 0.9);
+  }
+  const Json by_layer = run_json({"scores", document_, "--method", "snapkv", "--level", "per-layer"});
+  const size_t tokens = by_layer.at("documents")[0].at("document_tokens");
+  for (const Json& layer : by_layer.at("documents")[0].at("kept_per_head")) {
+    size_t kept = 0;
+    for (const size_t head : layer) kept += head;
+    EXPECT_EQ(kept, 3 * static_cast<size_t>(0.3 * static_cast<double>(tokens)));
+  }
+  const Json answer = run_json(ask({"--method", "keydiff", "--json"}));
+  EXPECT_EQ(answer.at("method"), "keydiff");
+  EXPECT_NE(run({"ask", "--help"}).out.find("expected-attention (what"), std::string::npos);
 }
 
 TEST_F(Program, ScoresOfSeveralDocumentsMerge) {

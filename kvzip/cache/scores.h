@@ -8,8 +8,9 @@
 namespace kvzip {
 
 /// `[layers, kv_heads, len]` in host memory; `layers` counts the scored (global) layers only, `len` the document
-/// without the system prompt. Values are in [0, 1]: the largest share of attention that any query of the repetition
-/// gave to the pair.
+/// without the system prompt. More is more important. KVzip's values are in [0, 1]: the largest share of attention that
+/// any query of the repetition gave to the pair. Other methods (policy/methods.h) have scales of their own; none is
+/// below 0.
 struct Scores {
   size_t layers = 0;
   size_t kv_heads = 0;

@@ -143,6 +143,7 @@ Json to_json(const AskReport& report) {
       json["compression_seconds"] = report.compression_seconds;
       json["threshold"] = report.threshold;
     }
+    if (!report.method.empty()) json["method"] = report.method;  // a file's scoring names it
     json["scoring"] = report.scoring;
     json["level"] = report.level;
     json["kept_ratio"] = report.kept_ratio;

@@ -24,6 +24,7 @@ struct AskReport {
   uint64_t context_file_bytes = 0;
   uint64_t context_bytes_read = 0;  ///< of the file
   bool compressed = false;          ///< what follows up to `questions` means nothing otherwise
+  std::string method;
   std::string scoring;
   std::string level;
   double kept_ratio = 1;  ///< of the document's pairs

@@ -137,6 +137,7 @@ class Ask {
         score_and_select(*engine_, reading, flags_.reading, flags_.keep, heads_ ? &*heads_ : nullptr, bar_);
     const Keep& keep = scored.selection.keep;
     report_.scoring_seconds = scored.seconds;
+    report_.method = flags_.keep.method;
     report_.scoring = flags_.keep.scoring;
     report_.level = flags_.keep.level;
     report_.threshold = scored.selection.threshold;

@@ -152,7 +152,7 @@ std::function<void()> add_eval(CLI::App& command) {
   command
       .add_option("--level", flags->level,
                   "pair: the best pairs of all heads; pair-uniform: as many of each head; head: whole heads")
-      ->check(CLI::IsMember({"pair", "pair-uniform", "head"}))
+      ->check(CLI::IsMember({"pair", "pair-uniform", "head", "per-layer", "pyramid"}))
       ->capture_default_str();
   command.add_option("--policy", flags->policy, "What makes a pair important")->capture_default_str();
   command.add_option("--scoring", flags->scoring, "How that is found out")->capture_default_str();

@@ -68,18 +68,19 @@ Json report(const FileScores& file) {
   return json;
 }
 
-void print(const FileScores& file, std::string_view level) {
+void print(const FileScores& file, const KeepFlags& keep) {
   const TableLook look{terminal_width(stdout), wants_colours(stdout)};
   const Selection& selection = file.scored.selection;
   const std::string title =
       fmt::format("{}: {}, kept per layer and KV head in %", file.name, counted(file.tokens, "token"));
   fmt::print("{}\n\n{}\n", styled(title, Style::heading, look.colours), heat_map(selection.keep, file.layers, look));
-  fmt::print("level {}, kept {} of the pairs (asked for {}), score threshold {:.3g}\n", level,
-             format_percent(selection.keep.ratio()), format_percent(file.scored.ratio), selection.threshold);
+  fmt::print("method {}, level {}, kept {} of the pairs (asked for {}), score threshold {:.3g}\n", keep.method,
+             keep.level, format_percent(selection.keep.ratio()), format_percent(file.scored.ratio),
+             selection.threshold);
   fmt::print("keys and values {} of {}\n", format_bytes(file.bytes.kept(selection.keep.ratio())),
              format_bytes(file.bytes.kept(1)));
   if (file.overlaps.empty()) return;
-  Table table({{"kept"}, {"pairs in common with exact scoring", Align::right}});
+  Table table({{"kept"}, {"pairs in common with kvzip, exact", Align::right}});
   for (const Overlap& overlap : file.overlaps) {
     table.add({format_percent(overlap.keep), format_percent(overlap.common)});
   }
@@ -137,12 +138,15 @@ void run_scores(const ScoresFlags& flags) {
       json.push_back(report(file));
     } else {
       if (i > 0) fmt::print("\n");
-      print(file, flags.keep.level);
+      print(file, flags.keep);
     }
   }
   if (!flags.save_head_scores.empty()) save_head_scores(flags.save_head_scores, *merged);
   if (flags.output.json) {
-    print_json({{"scoring", flags.keep.scoring}, {"level", flags.keep.level}, {"documents", json}});
+    print_json({{"method", flags.keep.method},
+                {"scoring", flags.keep.scoring},
+                {"level", flags.keep.level},
+                {"documents", json}});
   }
 }
 
@@ -154,19 +158,21 @@ std::function<void()> add_scores(CLI::App& command) {
   command.add_option("--out", flags->out, "Write scores and kept pairs to a safetensors file");
   command.add_option("--save-head-scores", flags->save_head_scores,
                      "Write the highest score of each head over all FILEs, for --level head");
-  command.add_flag("--overlap", flags->overlap,
-                   "Also score exactly, and show how many of the pairs kept at 0.5, 0.3, 0.2 and 0.1 are the same");
+  command.add_flag(
+      "--overlap", flags->overlap,
+      "Also score exactly by kvzip, and show how many of the pairs kept at 0.5, 0.3, 0.2 and 0.1 are the same");
   add_keep_options(command, flags->keep);
   add_engine_options(command, flags->engine);
   add_reading_options(command, flags->reading);
   add_output_options(command, flags->output);
   command.footer(
-      "A pair's score is the largest share of attention that any token gives it while the model repeats the document.\n"
+      "By kvzip, a pair's score is the largest share of attention that any token gives it while the model repeats the "
+      "document.\n"
       "Only layers that see the whole document are scored; sliding layers keep their window.\n\n"
       "Examples:\n"
       "  kvzip scores report.txt --keep 0.3                       a heat map\n"
-      "  kvzip scores report.txt --scoring local --overlap         what the faster scoring keeps, beside the exact "
-      "one\n"
+      "  kvzip scores report.txt --scoring local --overlap         faster scoring, beside the exact one\n"
+      "  kvzip scores report.txt --method snapkv --overlap         another method, beside KVzip\n"
       "  kvzip scores report.txt --out scores.safetensors          score [layers, kv_heads, tokens], valid (1 = kept)\n"
       "  kvzip scores a.txt b.txt --save-head-scores heads.safetensors\n"
       "  kvzip ask c.txt --level head --head-scores heads.safetensors --keep 0.6 \"Who?\"\n");

@@ -71,7 +71,7 @@ ContextOrigin origin_of(const Engine& engine, const DocumentSource& source, cons
           .title = source.title,
           .model_name = engine.model.config().name,
           .fingerprint = fingerprint_of(engine.model),
-          .scoring = keep.scoring,
+          .scoring = keep.scored_by(),
           .level = level_by_name(keep.level),
           .given_head_scores = !keep.head_scores.empty(),
           .ratio = std::min(ratio, 1.0)};

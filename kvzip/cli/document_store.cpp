@@ -23,7 +23,7 @@ std::string DocumentStore::address(const Engine& engine, std::string_view text, 
   return context_address(fingerprint_of(engine.model), system_ids(engine.model), engine.model.tokenizer().encode(text),
                          {.kv_type = reading.dtype(),
                           .level = level_by_name(keep.level),
-                          .scoring = keep.scoring,
+                          .scoring = keep.scored_by(),
                           .exact_weights = engine.exact});
 }
 

@@ -57,8 +57,8 @@ ScoredDocument score_and_select(const Engine& engine, const Reading& reading, co
   result.ratio = keep_ratio(keep.amount(), reading.context_shape(), reading.system.size(), reading.document.size());
   const Stopwatch watch;
   result.scores =
-      score(engine.model, reading,
-            {.scoring = scoring_by_name(keep.scoring), .batch = flags.batch, .progress = bar.stage("scoring")});
+      score_by(method_by_name(keep.method), engine.model, reading,
+               {.scoring = scoring_by_name(keep.scoring), .batch = flags.batch, .progress = bar.stage("scoring")});
   result.seconds = watch.seconds();
   const Level level = level_by_name(keep.level);
   result.selection = heads != nullptr ? select(result.scores, level, result.ratio, *heads)

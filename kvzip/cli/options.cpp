@@ -5,6 +5,8 @@
 #include <charconv>
 #include <limits>
 
+#include "kvzip/policy/methods.h"
+
 namespace kvzip::cli {
 namespace {
 
@@ -13,6 +15,18 @@ constexpr size_t kMostThreads = 1024;
 constexpr size_t kMostTokens = size_t{1} << 30U;
 
 constexpr DType kKvTypes[] = {DType::f16, DType::bf16, DType::f32, DType::q8_0, DType::q4_0};
+
+/// The names of a table's rows, and "name (rule), name (rule)" for the help.
+template <class Table>
+std::pair<std::vector<std::string>, std::string> names_and_rules(const Table& table) {
+  std::vector<std::string> names;
+  std::string rules;
+  for (const auto& row : table) {
+    names.emplace_back(row.name);
+    rules += (rules.empty() ? "" : ", ") + names.back() + " (" + std::string(row.rule) + ")";
+  }
+  return {std::move(names), std::move(rules)};
+}
 
 }  // namespace
 
@@ -82,21 +96,31 @@ void add_reading_options(CLI::App& command, ReadingFlags& flags) {
 
 KeepAmount KeepFlags::amount() const {
   if (!head_scores.empty() && level != "head") throw Error(ErrorCode::usage, "--head-scores: only for --level head");
+  if (scoring != "exact" && method_by_name(method).source == Source::rows)
+    throw Error(ErrorCode::usage, "--scoring: only for --method kvzip or kvzip+");
   return parse_keep(keep);
+}
+
+std::string KeepFlags::scored_by() const {
+  if (method == "kvzip") return scoring;
+  return method + (scoring == "exact" ? "" : " " + scoring);
 }
 
 void add_keep_options(CLI::App& command, KeepFlags& flags) {
   command.add_option("-k,--keep", flags.keep, "What is KEPT of the document's memory: 0.3, 30%, 200MiB or 1500tokens")
       ->each([&flags](const std::string&) { flags.keep_given = true; })
       ->capture_default_str();
-  command
-      .add_option("--level", flags.level,
-                  "pair: the best pairs of all heads; pair-uniform: as many of each head; head: whole heads")
-      ->check(CLI::IsMember({"pair", "pair-uniform", "head"}))
+  const auto [level_names, level_rules] = names_and_rules(levels());
+  command.add_option("--level", flags.level, "Where from: " + level_rules)
+      ->check(CLI::IsMember(level_names))
       ->each([&flags](const std::string&) { flags.level_given = true; })
       ->capture_default_str();
   command.add_option("--head-scores", flags.head_scores,
                      "Scores for --level head, made by `kvzip scores --save-head-scores`");
+  const auto [method_names, method_rules] = names_and_rules(scoring_methods());
+  command.add_option("--method", flags.method, "Which pairs are kept: " + method_rules)
+      ->check(CLI::IsMember(method_names))
+      ->capture_default_str();
   command
       .add_option(
           "--scoring", flags.scoring,

@@ -45,13 +45,17 @@ void add_reading_options(CLI::App& command, ReadingFlags& flags);
 struct KeepFlags {
   std::string keep = "0.3";
   std::string level = "pair";
-  std::string scoring = "exact";
-  std::string head_scores;  ///< file of level `head`; empty = the document's own
-  bool keep_given = false;  ///< by the user, as --keep and --level
+  std::string method = "kvzip";   ///< as policy/methods.h names them
+  std::string scoring = "exact";  ///< of methods that repeat the document
+  std::string head_scores;        ///< file of level `head`; empty = the document's own
+  bool keep_given = false;        ///< by the user, as --keep and --level
   bool level_given = false;
 
-  /// Throws Error{usage} for an amount that makes no sense, or head scores with another level.
+  /// Throws Error{usage} for an amount that makes no sense, for head scores with another level, and for a kind of
+  /// scoring with another method.
   KeepAmount amount() const;
+  /// What contexts are said to be scored by: "exact", "local" (both kvzip's), or another method's name, with "local".
+  std::string scored_by() const;
 };
 void add_keep_options(CLI::App& command, KeepFlags& flags);
 

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <string>
+#include <vector>
 
 #include "kvzip/base/error.h"
 #include "kvzip/base/quote.h"
@@ -11,24 +11,31 @@
 namespace kvzip {
 namespace {
 
-Scores score_locally(const Model& model, const Reading& reading, const ScoreOptions& options) {
-  ScoreOptions local = options;
-  local.scoring = Scoring::local;
-  return score(model, reading, local);
+/// Every method by the name of the published scoring, and those that repeat the document by the other kinds too.
+std::vector<Method> all_methods() {
+  std::vector<Method> all;
+  for (const ScoringMethod& method : scoring_methods()) {
+    all.push_back({method.name, scoring_name(Scoring::exact)});
+    if (method.source != Source::rows) all.push_back({method.name, scoring_name(Scoring::local)});
+  }
+  return all;
 }
-
-constexpr auto kMethods = std::to_array<Method>({
-    {"kvzip", "exact", score},
-    {"kvzip", "local", score_locally},
-});
 
 }  // namespace
 
-std::span<const Method> methods() { return kMethods; }
+Scores Method::score(const Model& model, const Reading& reading, ScoreOptions options) const {
+  options.scoring = scoring_by_name(scoring);
+  return score_by(method_by_name(policy), model, reading, options);
+}
+
+std::span<const Method> methods() {
+  static const std::vector<Method> kAll = all_methods();
+  return kAll;
+}
 
 const Method& find_method(std::string_view policy, std::string_view scoring) {
   std::string known;
-  for (const Method& method : kMethods) {
+  for (const Method& method : methods()) {
     if (method.policy == policy && method.scoring == scoring) return method;
     known += fmt::format("{}{} {}", known.empty() ? "" : ", ", method.policy, method.scoring);
   }

@@ -115,6 +115,9 @@ TEST(EvalRun, Shards) {
 
 TEST(EvalRun, MethodsAreFoundByBothNames) {
   EXPECT_EQ(&find_method("kvzip", "exact"), &methods().front());
+  EXPECT_EQ(find_method("kvzip", "local").scoring, "local");
+  EXPECT_EQ(find_method("snapkv", "exact").policy, "snapkv");
+  EXPECT_NE(message_of([] { find_method("snapkv", "local"); }).find("snapkv exact"), std::string::npos);
   EXPECT_NE(message_of([] { find_method("kvzip", "guess"); }).find("kvzip exact"), std::string::npos);
 }
 

@@ -6,17 +6,24 @@
 #include <array>
 #include <functional>
 #include <span>
+#include <string>
 #include <utility>
 
 #include "kvzip/base/check.h"
 #include "kvzip/base/parallel.h"
 #include "kvzip/base/ranking.h"
+#include "kvzip/policy/level_rules.h"
 
 namespace kvzip {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Level>, 3> kLevels = {
-    {{"pair", Level::pair}, {"pair-uniform", Level::pair_uniform}, {"head", Level::head}}};
+constexpr std::array kLevels = {
+    LevelName{Level::pair, "pair", "the best pairs of all heads"},
+    LevelName{Level::pair_uniform, "pair-uniform", "as many of each head"},
+    LevelName{Level::head, "head", "whole heads"},
+    LevelName{Level::per_layer, "per-layer", "as many of each layer, the best of its heads"},
+    LevelName{Level::pyramid, "pyramid", "more of early layers than of late ones, as many of each of a layer's heads"},
+};
 
 /// The score that kept ones must exceed so that about `ratio` of them remains: sorted descending, the entry at
 /// n = max(int(count * ratio) - 1, 0).
@@ -60,16 +67,20 @@ Selection select_heads(const Scores& scores, double ratio, const HeadScores& hea
 
 }  // namespace
 
+std::span<const LevelName> levels() { return kLevels; }
+
 Level level_by_name(std::string_view name) {
-  for (const auto& [known, level] : kLevels) {
-    if (known == name) return level;
+  std::string known;
+  for (const LevelName& each : kLevels) {
+    if (each.name == name) return each.level;
+    known += (known.empty() ? "" : ", ") + std::string(each.name);
   }
-  throw Error(ErrorCode::usage, fmt::format("level '{}': expected pair, pair-uniform or head", name));
+  throw Error(ErrorCode::usage, fmt::format("level '{}': expected one of {}", name, known));
 }
 
 std::string_view level_name(Level level) {
-  for (const auto& [name, known] : kLevels) {
-    if (known == level) return name;
+  for (const LevelName& each : kLevels) {
+    if (each.level == level) return each.name;
   }
   check(false, "every level has a name");
   return {};
@@ -111,6 +122,10 @@ Selection select(const Scores& scores, Level level, double ratio, const HeadScor
       return {std::move(keep), 0};
     case Level::head:
       return select_heads(scores, ratio, heads, std::move(keep));
+    case Level::per_layer:
+      return select_per_layer(scores, ratio, std::move(keep));
+    case Level::pyramid:
+      return select_pyramid(scores, ratio, std::move(keep));
   }
   check(false, "every level has a rule");
   return {};

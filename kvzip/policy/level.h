@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -10,13 +11,23 @@
 
 namespace kvzip {
 
+/// The numbers are those of context files (store/context_description.h), where 3 means something else.
 enum class Level : uint8_t {
-  pair,          ///< one threshold over the pairs of all layers and heads
-  pair_uniform,  ///< the same number of pairs from every head
-  head,          ///< whole heads are kept or dropped
+  pair,           ///< one threshold over the pairs of all layers and heads
+  pair_uniform,   ///< the same number of pairs from every head
+  head,           ///< whole heads are kept or dropped
+  per_layer = 4,  ///< the same number of pairs from every layer, shared by its heads (per_layer.cpp)
+  pyramid = 5,    ///< fewer pairs the later the layer, the same number from each of its heads (pyramid.cpp)
 };
 
-/// By the name used on the command line ("pair", "pair-uniform", "head"). Throws Error{usage} listing the names.
+struct LevelName {
+  Level level;
+  std::string_view name;  ///< on the command line
+  std::string_view rule;  ///< for people
+};
+/// All levels; the first is the default.
+std::span<const LevelName> levels();
+/// By its name on the command line. Throws Error{usage} listing the names.
 Level level_by_name(std::string_view name);
 std::string_view level_name(Level level);
 

@@ -66,6 +66,63 @@ TEST(Level, HeadKeepsOrDropsWholeHeadsByTheRuleForPairs) {
   }
 }
 
+/// Uneven heads, values with ties.
+Scores uneven_scores(size_t layers, size_t heads, size_t len) {
+  std::mt19937 random(11);
+  Scores scores(layers, heads, len);
+  for (size_t i = 0; i < scores.values.size(); ++i) {
+    scores.values[i] = static_cast<float>(random() % 50) * static_cast<float>(1 + 3 * (i / len % heads));
+  }
+  return scores;
+}
+
+// By taking rows one by one: the floor of every head, then the best of the layer that is left.
+TEST(Level, PerLayerSharesALayersBudgetAmongItsHeads) {
+  const Scores scores = uneven_scores(4, 3, 41);
+  for (const double ratio : {0.9, 0.5, 0.3, 0.1, 0.02}) {
+    const Selection selection = select(scores, Level::per_layer, ratio);
+    const auto rows = static_cast<size_t>(41 * ratio), sure = static_cast<size_t>(static_cast<double>(rows) * 0.2);
+    for (size_t layer = 0; layer < 4; ++layer) {
+      std::vector<std::vector<float>> left;
+      for (size_t head = 0; head < 3; ++head) {
+        const auto row = scores.row(layer, head);
+        left.emplace_back(row.begin(), row.end());
+        std::sort(left.back().begin(), left.back().end());
+        left.back().resize(41 - sure);
+      }
+      std::vector<uint32_t> expected(3, static_cast<uint32_t>(sure));
+      for (size_t taken = 3 * sure; taken < 3 * rows; ++taken) {
+        size_t best = 3;
+        for (size_t head = 0; head < 3; ++head) {
+          if (!left[head].empty() && (best == 3 || left[head].back() > left[best].back())) best = head;
+        }
+        left[best].pop_back();
+        ++expected[best];
+      }
+      for (size_t head = 0; head < 3; ++head) EXPECT_EQ(selection.keep.at(layer, head), expected[head]) << ratio;
+    }
+    EXPECT_EQ(selection.keep.pairs(), 4 * 3 * rows);
+  }
+}
+
+TEST(Level, PyramidKeepsLessTheLaterTheLayer) {
+  const Scores scores = uneven_scores(5, 2, 1000);
+  const auto rows_of = [&](double ratio) {
+    const Keep keep = select(scores, Level::pyramid, ratio).keep;
+    std::vector<uint32_t> rows;
+    for (size_t layer = 0; layer < 5; ++layer) {
+      EXPECT_EQ(keep.at(layer, 0), keep.at(layer, 1));
+      rows.push_back(keep.at(layer, 0));
+    }
+    return rows;
+  };
+  EXPECT_EQ(rows_of(0.2), (std::vector<uint32_t>{390, 295, 200, 105, 10}));    // 2 m - m / 20 down to m / 20
+  EXPECT_EQ(rows_of(0.8), (std::vector<uint32_t>{1000, 900, 800, 700, 600}));  // no more than there are
+  EXPECT_EQ(rows_of(1.0), (std::vector<uint32_t>(5, 1000)));
+  const Scores one(1, 2, 1000);
+  EXPECT_EQ(select(one, Level::pyramid, 0.25).keep.at(0, 1), 250U);
+}
+
 TEST(Level, MergedHeadScoresAreTheMaximum) {
   HeadScores scores{1, 3, {0.1F, 0.9F, 0.5F}};
   merge_head_scores(scores, {1, 3, {0.2F, 0.3F, 0.5F}});
@@ -83,7 +140,10 @@ TEST(Level, RefusesHeadScoresOfAnotherModel) {
 }
 
 TEST(Level, KnowsItsNames) {
-  for (const char* name : {"pair", "pair-uniform", "head"}) EXPECT_EQ(level_name(level_by_name(name)), name);
+  for (const char* name : {"pair", "pair-uniform", "head", "per-layer", "pyramid"}) {
+    EXPECT_EQ(level_name(level_by_name(name)), name);
+  }
+  EXPECT_EQ(levels().size(), 5U);
   EXPECT_THROW(level_by_name("pairs"), Error);
 }
 

@@ -25,6 +25,7 @@ struct ScoreOptions {
   Scoring scoring = Scoring::exact;
   size_t chunk = kRepeatChunk;  ///< document tokens per repetition
   size_t batch = 0;             ///< tokens per pass; 0 = as the device prefers
+  uint64_t seed = 0;            ///< of the method `random`
   ProgressFn progress{};        ///< stage "scoring", in tokens of the repeat inputs
 };
 

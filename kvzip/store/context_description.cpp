@@ -29,7 +29,7 @@ constexpr uint32_t kMostValues = 64;
 constexpr uint64_t kMostWindow = uint64_t{1} << 40U;
 
 constexpr std::array<DType, 5> kTypes = {DType::f32, DType::f16, DType::bf16, DType::q8_0, DType::q4_0};
-constexpr uint8_t kGivenHeads = 3;  // after the levels
+constexpr uint32_t kGivenHeads = 3;  // no Level has this number
 
 [[noreturn]] void fail(const std::string& path, const std::string& what) {
   throw Error(ErrorCode::input, path + ": " + what);
@@ -71,7 +71,8 @@ CacheShape read_shape(FieldReader& in, const std::string& path) {
 
 void read_level(FieldReader& in, const std::string& path, ContextDescription& description) {
   const auto level = in.number<uint32_t>("level");
-  if (level > kGivenHeads) damaged(path, fmt::format("level: expected 0 to 3, found {}", level));
+  const auto highest = static_cast<uint32_t>(Level::pyramid);
+  if (level > highest) damaged(path, fmt::format("level: expected 0 to {}, found {}", highest, level));
   description.given_head_scores = level == kGivenHeads;
   description.level = description.given_head_scores ? Level::head : static_cast<Level>(level);
   description.ratio = in.number<double>("keep ratio");
