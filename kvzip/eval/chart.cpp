@@ -87,10 +87,11 @@ std::string draw_chart(const Chart& chart, double x, double y) {
   for (size_t i = 0; i < chart.lines.size(); ++i) out += band(chart.lines[i], chart_colour(i));
   for (size_t i = 0; i < chart.lines.size(); ++i) {
     out += path(chart.lines[i], chart_colour(i));
-    const double at = kTop + 10 + 15 * static_cast<double>(i);
-    out += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"10\" height=\"3\" fill=\"{}\"/>\n", kLeft + 8, at - 5,
+    // At the bottom right, where lines that rise with what is kept are not.
+    const double at = y_of(0) - 10 - 15 * static_cast<double>(chart.lines.size() - 1 - i);
+    out += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"10\" height=\"3\" fill=\"{}\"/>\n", x_of(0.5), at - 5,
                        chart_colour(i));
-    out += text_at(kLeft + 23, at, R"(class="label")", chart.lines[i].name);
+    out += text_at(x_of(0.5) + 15, at, R"(class="label")", chart.lines[i].name);
   }
   return out + "</svg>\n";
 }

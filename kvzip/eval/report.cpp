@@ -36,6 +36,7 @@ std::vector<double> numbers_of(const JsonFields& fields, std::string_view key) {
 
 void read_times(StoredResult& result) {
   const fs::path path(result.path);
+  if (!is_result(path)) return;  // a copy under another name
   const std::string name = "times" + path.filename().string().substr(std::string_view("output").size());
   const std::string file = (path.parent_path() / name).string();
   std::error_code ignored;

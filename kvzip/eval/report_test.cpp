@@ -165,6 +165,9 @@ TEST_F(Report, WrongPlacesAreSaidByName) {
   EXPECT_NE(message(folder_.path()).find("settings"), std::string::npos);
   std::filesystem::remove(folder_.file("output-pair.json"));
   store_three();
+  const std::string copy = folder_.file("r");
+  std::filesystem::copy(result_path(folder_.path(), record_of(0, {1}).settings, 0), copy);
+  EXPECT_EQ(read_results({copy}).size(), 1U) << "any name will do for a file that is named";
   DocumentRecord other = record_of(3, {1});
   other.settings.ratios = {0.3, 0.4};
   store(other);
