@@ -6,6 +6,7 @@
 
 #include "kvzip/base/atomic_file.h"
 #include "kvzip/cli/commands.h"
+#include "kvzip/cli/context_files.h"
 #include "kvzip/cli/display_text.h"
 #include "kvzip/cli/interrupt.h"
 #include "kvzip/cli/json_output.h"
@@ -23,7 +24,8 @@ struct ViewFlags {
   std::string questions_file;
   bool answers = false;
   std::string out;
-  std::string keep = "0.3";
+  std::string keep;
+  std::string key;
   EngineFlags engine;
   ReadingFlags reading;
   AnswerOptions answering;
@@ -36,19 +38,35 @@ struct MadePage {
   Json about;
 };
 
+bool is_context(const ViewFlags& flags) { return flags.file != "-" && is_context_file(flags.file); }
+
+ContextFile open_context_file(const ViewFlags& flags) {
+  return ContextFile::open(flags.file, {.key = load_key(flags.key)});
+}
+
 MadePage make_view(const ViewFlags& flags, ProgressBar& bar) {
-  const std::string text = read_document(flags.file);
-  const Engine engine = load_engine(flags.engine, bar);
-  const ViewedDocument document = viewed_text(engine, flags.file, text, flags.reading, flags.keep, bar);
+  ViewedDocument document;
+  if (is_context(flags)) {
+    const ContextFile file = open_context_file(flags);
+    document = viewed_context(load_engine(flags.engine, bar), file, flags.keep);
+  } else {
+    const std::string text = read_document(flags.file);
+    document = viewed_text(load_engine(flags.engine, bar), flags.file, text, flags.reading, flags.keep, bar);
+  }
   return {view_page(document), {{"document_tokens", document.scores.len}, {"keep", document.keep}}};
 }
 
 MadePage make_answers(const ViewFlags& flags, ProgressBar& bar) {
   const auto questions = gather_questions({flags.file, flags.questions, flags.questions_file, false});
   const AnswersRequest request{questions.value_or(std::vector<std::string>{}), flags.keep, flags.answering};
-  const std::string text = read_document(flags.file);
-  const Engine engine = load_engine(flags.engine, bar);
-  const ViewedAnswers answers = answers_about(engine, flags.file, text, flags.reading, request, bar);
+  ViewedAnswers answers;
+  if (is_context(flags)) {
+    const ContextFile file = open_context_file(flags);
+    answers = answers_of_context(load_engine(flags.engine, bar), file, request, bar);
+  } else {
+    const std::string text = read_document(flags.file);
+    answers = answers_of_text(load_engine(flags.engine, bar), flags.file, text, flags.reading, request, bar);
+  }
   return {answers_page(answers),
           {{"document_tokens", answers.document_tokens},
            {"kept_ratio", answers.kept_ratio},
@@ -56,7 +74,7 @@ MadePage make_answers(const ViewFlags& flags, ProgressBar& bar) {
 }
 
 void run_view(const ViewFlags& flags) {
-  parse_keep(flags.keep);
+  if (!flags.keep.empty()) parse_keep(flags.keep);
   check_answer_options(flags.answering);
   if (!flags.answers && !(flags.questions.empty() && flags.questions_file.empty()))
     throw Error(ErrorCode::usage, "questions: only for --answers");
@@ -77,18 +95,18 @@ void run_view(const ViewFlags& flags) {
 
 std::function<void()> add_view(CLI::App& command) {
   const auto flags = std::make_shared<ViewFlags>();
-  command.add_option("FILE", flags->file, "Document; - is standard input")->required();
+  command.add_option("FILE", flags->file, "Document, - for standard input; or a context file")->required();
   command.add_option("QUESTION", flags->questions, "Questions, for --answers");
   command.add_option("-o,--output", flags->out, "Write the page to this file")->required();
   command.add_flag("--answers", flags->answers,
                    "Show questions and answers instead: from the full memory and from what is kept");
   command.add_option("--questions", flags->questions_file, "File with one question per line, for --answers");
-  command
-      .add_option("-k,--keep", flags->keep,
-                  "What is KEPT, 0.3, 30%, 200MiB or 1500tokens; the page's slider can be moved from there")
-      ->capture_default_str();
+  command.add_option("-k,--keep", flags->keep,
+                     "What is KEPT, where the page's slider stands at first: 0.3, 30%, 200MiB or 1500tokens "
+                     "(default: 0.3, or all of a context file that holds less)");
   add_engine_options(command, flags->engine);
   add_reading_options(command, flags->reading);
+  add_key_option(command, flags->key);
   add_answer_options(command, flags->answering);
   add_output_options(command, flags->output);
   command.footer(
@@ -100,6 +118,7 @@ std::function<void()> add_view(CLI::App& command) {
       "Examples:\n"
       "  kvzip view report.txt -o report.html\n"
       "  kvzip view report.txt -o report.html --keep 200MiB -m qwen3-8b\n"
+      "  kvzip view report.kvz -o report.html                     without reading it again\n"
       "  kvzip view report.txt --answers \"Who wrote it?\" -o answers.html --keep 0.1\n");
   return [flags] { run_view(*flags); };
 }

@@ -32,7 +32,7 @@ Json histogram_json(const Scores& scores) {
 std::string view_page_data(const ViewedDocument& document) {
   check(document.token_texts.size() == document.scores.len, "one text per scored position");
   check(document.layers.size() == document.scores.layers, "one number per scored layer");
-  const KeepSteps steps = keep_steps(document.scores, slider_ratios(document.keep));
+  const KeepSteps steps = keep_steps(document.scores, slider_ratios(document.keep, document.most));
   const auto start = std::find(steps.ratios.begin(), steps.ratios.end(), document.keep) - steps.ratios.begin();
   const Json json = {{"document", document.name},
                      {"model", document.model},
@@ -46,6 +46,7 @@ std::string view_page_data(const ViewedDocument& document) {
                      {"ratios", steps.ratios},
                      {"thresholds", steps.thresholds},
                      {"start", start},
+                     {"close_scores", document.close_scores},
                      {"histogram", histogram_json(document.scores)},
                      {"first_kept", encode_base64(std::as_bytes(std::span(steps.first_kept)))}};
   return page_json(json);

@@ -6,7 +6,7 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const rows = data.layers.length * data.kv_heads;
 const tokens = data.texts.length;
 const steps = data.ratios.length;
-const firstKept = bytesOf(data.first_kept); // [rows, tokens]: the first step that keeps the pair
+const firstKept = bytesOf(data.first_kept); // [rows, tokens]: the first step that keeps the pair, or `steps`
 const keptRows = countKept();               // [rows, steps]: pairs kept
 
 const state = { step: data.start, layer: null, head: null, picked: null };
@@ -23,7 +23,7 @@ function countKept() {
   const counts = new Uint32Array(rows * steps);
   for (let row = 0; row < rows; ++row) {
     const base = row * steps;
-    for (let i = row * tokens; i < (row + 1) * tokens; ++i) ++counts[base + firstKept[i]];
+    for (let i = row * tokens; i < (row + 1) * tokens; ++i) if (firstKept[i] < steps) ++counts[base + firstKept[i]];
     for (let step = 1; step < steps; ++step) counts[base + step] += counts[base + step - 1];
   }
   return counts;
@@ -243,7 +243,7 @@ function drawHistogram() {
   const path = bars(counts.map((count) => (count === 0 ? 0 : Math.max(count / most, 0.012))), kPlot);
   const threshold = data.thresholds[state.step];
   const decades = -data.histogram.lowest_decade;
-  const place = state.step === steps - 1 || threshold <= 0 ? 0 : 1 + Math.log10(threshold) / decades;
+  const place = threshold <= 0 ? 0 : 1 + Math.log10(threshold) / decades;
   const x = kPlot.left + Math.min(Math.max(place, 0), 1) * kPlot.width;
   const floor = kPlot.top + kPlot.height;
   const clip = svg("clipPath", { id: "kept-side" });
@@ -328,7 +328,8 @@ function draw() {
   $("keep-value").textContent = ratio;
   show("bytes-kept", bytesText(bytesKept), `${grouped(bytesKept)} bytes`);
   show("pairs-kept", grouped(kept), percent(kept / (rows * tokens)));
-  show("threshold", state.step === steps - 1 ? "everything" : data.thresholds[state.step].toPrecision(3),
+  const about = data.close_scores ? "about " : "";
+  show("threshold", data.ratios[state.step] >= 1 ? "everything" : about + data.thresholds[state.step].toPrecision(3),
     String(data.thresholds[state.step]));
   $("chosen").textContent = summary;
   $("all").disabled = state.layer === null;
@@ -402,6 +403,8 @@ function walk(by) {
 
 // ---- One token ----------------------------------------------------------------------------------------------------
 
+const since = (step) => (step < steps ? `kept from ${percent(data.ratios[step])} on` : "not in the file");
+
 function showTip(event) {
   const index = event.target.dataset?.span;
   $("tip").hidden = index === undefined;
@@ -410,7 +413,7 @@ function showTip(event) {
   const [first, end] = chosenRows();
   const which = span.end - span.first > 1 ? `Tokens ${grouped(span.first)} to ${grouped(span.end - 1)}` : `Token ${grouped(span.first)}`;
   $("tip").textContent = end - first === 1
-    ? `${which}: ${keepers[span.end - 1] ? "kept" : "dropped"}; kept from ${percent(data.ratios[firstKept[first * tokens + span.end - 1]])} on`
+    ? `${which}: ${keepers[span.end - 1] ? "kept" : "dropped"}; ${since(firstKept[first * tokens + span.end - 1])}`
     : `${which}: kept by ${percent(shareOf(span))} of ${grouped(end - first)} heads`;
   const box = $("tip").getBoundingClientRect();
   $("tip").style.left = `${Math.min(event.clientX + 12, innerWidth - box.width - 8)}px`;
@@ -438,6 +441,9 @@ function start() {
   show("bytes-full", bytesText(bytesFull), `${grouped(bytesFull)} bytes`);
   $("pairs-full").textContent = grouped(rows * tokens);
   $("keep").max = steps - 1;
+  $("part").hidden = data.ratios.at(-1) >= 1;
+  $("part").textContent = `The context file was cut to ${percent(data.ratios.at(-1))}: what it dropped can't come back.`;
+  $("close").hidden = !data.close_scores;
   buildHeat();
   buildText();
   draw();

@@ -14,7 +14,8 @@ struct ScoreHistogram {
   static constexpr int kBinsPerDecade = 8;
   static constexpr int kBins = -kLowestDecade * kBinsPerDecade;
 
-  std::vector<uint32_t> counts;  ///< `[layers, kv_heads, kBins]`; scores beyond either end are in the bin at that end
+  std::vector<uint32_t>
+      counts;  ///< `[layers, kv_heads, kBins]`; scores beyond either end are in the bin at that end, 0 in none
 };
 
 ScoreHistogram score_histogram(const Scores& scores);
