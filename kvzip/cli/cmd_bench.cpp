@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "kvzip/backend/cpu/cpu_memory.h"
 #include "kvzip/cli/bench_ceilings.h"
 #include "kvzip/cli/bench_runs.h"
 #include "kvzip/cli/commands.h"
@@ -89,7 +90,7 @@ Json to_json(const BenchReport& report, const Engine& engine) {
                       {"product_flop_per_s", report.ceilings.product_flop_per_s}};
   json["device_peak_bytes"] = report.peak_bytes;
   json["resident_bytes"] = resident_bytes();
-  json["peak_resident_bytes"] = peak_resident_bytes();
+  json["peak_resident_bytes"] = peak_cpu_memory();
   return json;
 }
 

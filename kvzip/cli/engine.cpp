@@ -1,7 +1,6 @@
 #include "kvzip/cli/engine.h"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -72,11 +71,6 @@ size_t resident_bytes() {
   size_t resident = 0;
   file >> total >> resident;
   return file ? resident * static_cast<size_t>(::sysconf(_SC_PAGESIZE)) : 0;
-}
-
-size_t peak_resident_bytes() {
-  rusage usage{};
-  return ::getrusage(RUSAGE_SELF, &usage) == 0 ? static_cast<size_t>(usage.ru_maxrss) * 1024 : 0;
 }
 
 }  // namespace kvzip::cli

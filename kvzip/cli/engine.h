@@ -54,7 +54,5 @@ ScoredDocument score_and_select(const Engine& engine, const Reading& reading, co
 
 /// Resident memory of this process, in bytes; 0 where the system doesn't say.
 size_t resident_bytes();
-/// The most that it ever was.
-size_t peak_resident_bytes();
 
 }  // namespace kvzip::cli

@@ -4,7 +4,7 @@
 
 #include <fstream>
 
-#include "kvzip/base/error.h"
+#include "kvzip/eval/error_message_test.h"
 #include "kvzip/eval/normalize.h"
 #include "kvzip/eval/task.h"
 #include "tests/test_paths.h"
@@ -13,15 +13,6 @@ namespace kvzip {
 namespace {
 
 size_t count_words(std::string_view text) { return split_words(text).size(); }
-
-std::string message_of(const std::function<void()>& run) {
-  try {
-    run();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 void expect_message(const std::function<void()>& run, const std::vector<std::string>& parts) {
   const std::string message = message_of(run);

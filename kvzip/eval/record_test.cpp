@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "kvzip/base/error.h"
+#include "kvzip/eval/error_message_test.h"
 #include "kvzip/eval/run.h"
 
 namespace kvzip {
@@ -37,15 +37,6 @@ DocumentRecord sample() {
           .cuts = {{1.0, 1.0, 0, 1000}, {0.3, 0.299871, 0.0125, 321}},
           .questions = {{"Who?", "Ada Lind", "include", full, {full, cut}},
                         {"What?", "a lamp", "include", cut, {cut, full}}}};
-}
-
-std::string message_of(const std::function<void()>& run) {
-  try {
-    run();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 TEST(EvalRecord, HasTheOriginalsShape) {

@@ -6,7 +6,7 @@
 #include <fstream>
 #include <set>
 
-#include "kvzip/base/error.h"
+#include "kvzip/eval/error_message_test.h"
 #include "kvzip/eval/normalize.h"
 #include "kvzip/eval/qa_documents.h"
 #include "tests/test_paths.h"
@@ -15,15 +15,6 @@ namespace kvzip {
 namespace {
 
 size_t count_tokens(std::string_view text) { return text.size() / 4 + 1; }
-
-std::string message_of(const std::function<void()>& run) {
-  try {
-    run();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 TEST(Tasks, ShippedDocumentsStateTheirAnswers) {
   const std::vector<EvalDocument> documents = shipped_qa_documents();

@@ -40,7 +40,8 @@ uint32_t count_above(std::span<const float> scores, float threshold) {
 
 Selection select_pairs(const Scores& scores, double ratio, Keep keep) {
   const float threshold = threshold_for(scores.values, ratio);
-  parallel_ranges(keep.rows.size(), 1, [&](size_t begin, size_t end) {
+  constexpr size_t kGrain = size_t{1} << 18U;  // scores worth a thread: counting them takes less than starting one
+  parallel_ranges(keep.rows.size(), kGrain / std::max<size_t>(scores.len, 1) + 1, [&](size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) {
       keep.rows[i] = count_above(scores.row(i / keep.kv_heads, i % keep.kv_heads), threshold);
     }

@@ -1,4 +1,4 @@
-// Scores as a context file keeps them: the ranks of the rows, which decide what every ratio keeps, and every 256th
+// Scores as a context file keeps them: the ranks of the rows, which decide what every ratio keeps, and every 1,024th
 // score of the ranking, from which the others are restored closely enough to be looked at. Pure functions.
 #pragma once
 
