@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "kvzip/base/parallel.h"
 #include "kvzip/cli/commands.h"
 #include "kvzip/cli/format.h"
 #include "kvzip/cli/json_output.h"
@@ -54,7 +55,9 @@ class Eval {
     const std::vector<std::string> chosen = chosen_tasks();
     if (!flags_.files.empty() && chosen.size() != 1)
       throw Error(ErrorCode::usage, "--files: expected one task, found several");
-    engine_.emplace(load_engine(flags_.engine, bar_));
+    EngineFlags engine = flags_.engine;
+    if (engine.threads == 0) engine.threads = fair_threads(thread_count());
+    engine_.emplace(load_engine(engine, bar_));
     Json all = Json::array();
     for (const std::string& name : chosen) all.push_back(run_task(name, find_task(name)));
     if (flags_.output.json) print_json({{"folder", flags_.folder}, {"tasks", all}});
@@ -130,7 +133,9 @@ std::string footer() {
       "document,\n"
       "OUT/TASK/INDEX_MODEL/output-LEVEL.json, beside a file of times. Documents that are finished are not evaluated "
       "again,\n"
-      "so that a run that was stopped goes on. Under mpirun each process takes its share.\n\nTasks:\n";
+      "so that a run that was stopped goes on. Under mpirun each process takes its share of documents and cores; "
+      "results are\n"
+      "the same to the last digit where each process has as many threads (-t).\n\nTasks:\n";
   for (const Task& task : tasks()) text += fmt::format("  {:<30}{}\n", task.name, task.summary);
   text +=
       "\nExamples:\n"

@@ -1,7 +1,10 @@
 #include "kvzip/eval/record.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "kvzip/eval/error_message_test.h"
@@ -102,6 +105,21 @@ TEST(EvalRun, Shards) {
   EXPECT_TRUE(second.has(1) && second.has(4) && !second.has(3));
   for (const char* wrong : {"", "0/2", "3/2", "1", "1/0", "-1/2", "1/2x", "a/b", "1/99999999999999999999"})
     EXPECT_THROW(parse_shard(wrong), Error) << wrong;
+}
+
+TEST(EvalRun, ProcessesOfOneHostShareItsProcessors) {
+  const auto processors = static_cast<size_t>(::sysconf(_SC_NPROCESSORS_ONLN));
+  ::unsetenv("OMPI_COMM_WORLD_LOCAL_SIZE");
+  ::unsetenv("MPI_LOCALNRANKS");
+  EXPECT_EQ(fair_threads(processors), 0U) << "alone";
+  ::setenv("MPI_LOCALNRANKS", "2", 1);
+  EXPECT_EQ(fair_threads(processors), std::max<size_t>(processors / 2, 1));
+  EXPECT_EQ(fair_threads(processors - 1), 0U) << "bound to some of them";
+  ::setenv("MPI_LOCALNRANKS", "1000000", 1);
+  EXPECT_EQ(fair_threads(processors), 1U);
+  ::setenv("MPI_LOCALNRANKS", "two", 1);
+  EXPECT_EQ(fair_threads(processors), 0U);
+  ::unsetenv("MPI_LOCALNRANKS");
 }
 
 TEST(EvalRun, MethodsAreFoundByBothNames) {

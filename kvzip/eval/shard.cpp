@@ -1,7 +1,9 @@
 #include "kvzip/eval/shard.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdlib>
@@ -48,6 +50,17 @@ std::optional<Shard> shard_of_environment() {
                                               quote(rank_text, 20), size_name, quote(size_text, 20)));
   }
   return std::nullopt;
+}
+
+size_t fair_threads(size_t usable) {
+  const auto processors = static_cast<size_t>(std::max(::sysconf(_SC_NPROCESSORS_ONLN), 1L));
+  if (usable < processors) return 0;
+  for (const char* const name : {"OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS"}) {
+    const char* const text = std::getenv(name);
+    const auto here = text != nullptr ? whole_number(text) : std::nullopt;
+    if (here && *here > 1) return std::max<size_t>(processors / *here, 1);
+  }
+  return 0;
 }
 
 }  // namespace kvzip

@@ -22,4 +22,8 @@ Shard parse_shard(std::string_view text);
 /// Error{usage} where that makes no sense.
 std::optional<Shard> shard_of_environment();
 
+/// Threads for one of several processes that `mpirun` has started on this host: an equal share of its processors. 0,
+/// for as many as OpenMP would use, where the process is alone, or where those `usable` are not all processors already.
+size_t fair_threads(size_t usable);
+
 }  // namespace kvzip
