@@ -152,6 +152,17 @@ TEST_F(ContextFiles, OtherModelsAndTypesAreRefused) {
   expect_error({"chat", kvz_, "-q", "--full"}, 2, "--full");
 }
 
+TEST_F(ContextFiles, HowAFileWasScoredCantBeChosenLater) {
+  compress({"--keep", "0.5", "--scoring", "local"});
+  const std::string out = folder_.file("other.kvz");
+  expect_error({"ask", kvz_, "Who?", "-q", "--scoring", "exact"}, 2, "--scoring exact: " + kvz_ + " was scored");
+  expect_error({"chat", kvz_, "-q", "--method", "snapkv"}, 2, "--method snapkv: " + kvz_ + " was scored");
+  expect_error({"compress", kvz_, "-o", out, "-q", "--method", "kvzip+"}, 2, "with --method 'kvzip'");
+  expect_error({"store", "add", kvz_, "-q", "--scoring", "exact"}, 2, "with --scoring 'local'");
+  EXPECT_NE(answer(kvz_, {"--scoring", "local", "--method", "kvzip"}), "") << "what it was made with may be said";
+  EXPECT_FALSE(std::filesystem::exists(out));
+}
+
 TEST_F(ContextFiles, ChatTakesThem) {
   compress({"--keep", "0.8"});
   const ProcessResult result = run({"chat", kvz_, "-n", "8"}, "What is the cat called?\n/stats\n/quit\n");

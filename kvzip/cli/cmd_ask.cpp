@@ -63,7 +63,7 @@ class Ask {
     report_.model = engine_->model.source().path();
     report_.load_seconds = engine_->load_seconds;
     if (stored) {
-      const ContextFile file = ContextFile::open(flags_.file, {.key = load_key(flags_.key)});
+      const ContextFile file = open_named_file(flags_.file, flags_.key, flags_.keep);
       report_.context_file = file.path();
       report_.document = file.description().title;
       answer_opened(open_context(*engine_, file, {&flags_.keep, heads_ ? &*heads_ : nullptr, &flags_.reading}, bar_));

@@ -105,7 +105,7 @@ void chat_from_file(const ChatFlags& flags, const HeadScores* heads, ProgressBar
     throw Error(ErrorCode::usage,
                 fmt::format("--full: needs the document itself, and {} is a context file", flags.file));
   }
-  const ContextFile file = ContextFile::open(flags.file, {.key = load_key(flags.key)});
+  const ContextFile file = open_named_file(flags.file, flags.key, flags.keep);
   const Engine engine = load_engine(flags.engine, bar);
   const OpenedContext opened = open_context(engine, file, {&flags.keep, heads, &flags.reading}, bar);
   chat_over(engine, opened.context, flags, bar);

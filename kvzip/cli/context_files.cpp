@@ -5,17 +5,50 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "kvzip/base/quote.h"
 #include "kvzip/cli/display_text.h"
 #include "kvzip/cli/format.h"
 #include "kvzip/cli/interrupt.h"
 #include "kvzip/cli/read_document.h"
+#include "kvzip/policy/methods.h"
 #include "kvzip/store/fingerprint.h"
 
 namespace kvzip::cli {
+namespace {
+
+/// A file's word for how it was scored, as KeepFlags::scored_by() put it together.
+struct ScoredBy {
+  std::string method;
+  std::string scoring;
+};
+
+ScoredBy scored_by(const ContextDescription& about) {
+  const size_t space = about.scoring.find(' ');
+  if (space != std::string::npos) return {about.scoring.substr(0, space), about.scoring.substr(space + 1)};
+  for (const ScoringMethod& method : scoring_methods()) {
+    if (method.name == about.scoring) return {about.scoring, "exact"};
+  }
+  return {"kvzip", about.scoring};
+}
+
+}  // namespace
 
 std::optional<ContextKey> load_key(const std::string& key_file) {
   if (key_file.empty()) return std::nullopt;
   return read_context_key(key_file);
+}
+
+ContextFile open_named_file(const std::string& path, const std::string& key_file, const KeepFlags& keep) {
+  ContextFile file = ContextFile::open(path, {.key = load_key(key_file)});
+  const auto [method, scoring] = scored_by(file.description());
+  const auto require = [&](const char* flag, bool given, const std::string& wanted, const std::string& found) {
+    if (!given || wanted == found) return;
+    throw Error(ErrorCode::usage, fmt::format("{} {}: {} was scored when it was made, with {} {}", flag, wanted, path,
+                                              flag, quote(found, 40)));
+  };
+  require("--method", keep.method_given, keep.method, method);
+  require("--scoring", keep.scoring_given, keep.scoring, scoring);
+  return file;
 }
 
 void require_kv_type(const ContextFile& file, const ReadingFlags& reading) {

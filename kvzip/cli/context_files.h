@@ -13,6 +13,10 @@ namespace kvzip::cli {
 /// The key in the file that --key names; none where it names none.
 std::optional<ContextKey> load_key(const std::string& key_file);
 
+/// Opens the context file that the user named in place of a document. Throws Error{usage} where the flags ask for
+/// another way of scoring than the one it was made with.
+ContextFile open_named_file(const std::string& path, const std::string& key_file, const KeepFlags& keep);
+
 /// A context that was read from a file.
 struct OpenedContext {
   std::string path;

@@ -23,7 +23,7 @@ void make_from_document(const MakeFlags& flags, const HeadScores* heads, const M
 }
 
 void make_from_file(const MakeFlags& flags, const HeadScores* heads, const MakeSteps& steps) {
-  const ContextFile file = ContextFile::open(flags.file, {.key = load_key(flags.key)});
+  const ContextFile file = open_named_file(flags.file, flags.key, flags.keep);
   const ContextDescription& about = file.description();
   require_kv_type(file, flags.reading);
   const StoredCut cut = stored_cut(file, flags.keep, heads);

@@ -120,6 +120,7 @@ void add_keep_options(CLI::App& command, KeepFlags& flags) {
   const auto [method_names, method_rules] = names_and_rules(scoring_methods());
   command.add_option("--method", flags.method, "Which pairs are kept: " + method_rules)
       ->check(CLI::IsMember(method_names))
+      ->each([&flags](const std::string&) { flags.method_given = true; })
       ->capture_default_str();
   command
       .add_option(
@@ -127,6 +128,7 @@ void add_keep_options(CLI::App& command, KeepFlags& flags) {
           "While a part of the document is repeated, the model sees all of it (exact) or only that part (local): "
           "the longer the document, the more time that saves")
       ->check(CLI::IsMember({"exact", "local"}))
+      ->each([&flags](const std::string&) { flags.scoring_given = true; })
       ->capture_default_str();
 }
 

@@ -48,8 +48,10 @@ struct KeepFlags {
   std::string method = "kvzip";   ///< as policy/methods.h names them
   std::string scoring = "exact";  ///< of methods that repeat the document
   std::string head_scores;        ///< file of level `head`; empty = the document's own
-  bool keep_given = false;        ///< by the user, as --keep and --level
+  bool keep_given = false;        ///< by the user, as --keep, --level, --method and --scoring
   bool level_given = false;
+  bool method_given = false;
+  bool scoring_given = false;
 
   /// Throws Error{usage} for an amount that makes no sense, for head scores with another level, and for a kind of
   /// scoring with another method.
