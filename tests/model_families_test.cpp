@@ -233,7 +233,7 @@ TEST(ModelFamilies, AConfigThatContradictsItselfIsAnErrorThatNamesTheKey) {
       {"swiftkv_across", "num_key_value_layers", 4, ErrorCode::input, "layers.2.self_attn.q_proj"},
       {"gpt2_scored", "scale_attn_by_inverse_layer_idx", true, ErrorCode::unsupported, "scale_attn_by_inverse"},
       {"gpt2_scored", "scale_attn_weights", false, ErrorCode::unsupported, "scale_attn_weights"},
-      {"gpt2_scored", "activation_function", "relu", ErrorCode::unsupported, "activation_function"},
+      {"gpt2_scored", "activation_function", "mish", ErrorCode::unsupported, "activation_function"},
       {"gpt2_scored", "n_positions", 500, ErrorCode::input, "wpe.weight"},
       {"gpt2_scored", "n_inner", 100, ErrorCode::input, "c_fc.weight"},
       {"gpt2_scored", "n_head", 5, ErrorCode::input, "n_embd"},

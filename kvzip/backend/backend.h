@@ -38,7 +38,12 @@ struct LinearInput {
   View normed;  ///< `[tokens, in]` activations: room for what the norm gives, left open afterwards
 };
 
-enum class Activation : uint8_t { silu, gelu_tanh };
+enum class Activation : uint8_t {
+  silu,
+  gelu_tanh,  ///< GELU as its approximation by tanh
+  gelu_erf,   ///< GELU itself: x times the normal distribution's share below x
+  relu,
+};
 
 /// Which pairs of a head's values are rotated together.
 enum class RopePairing : uint8_t {

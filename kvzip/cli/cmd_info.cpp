@@ -87,6 +87,7 @@ void run_info(const InfoFlags& flags) {
 std::function<void()> add_info(CLI::App& command) {
   const auto flags = std::make_shared<InfoFlags>();
   flags->engine.model.clear();
+  flags->engine.encoders = true;
   command.add_option("MODEL,-m,--model", flags->engine.model,
                      "A GGUF file, a folder, a name or a .kvz file; without one, lists families and names");
   command.add_flag("--text", flags->text, "Only print the text of the document that a .kvz file was made of");

@@ -26,6 +26,7 @@ Engine load_engine(const EngineFlags& flags, ProgressBar& bar, const std::functi
   set_thread_count(flags.threads);
   std::unique_ptr<Backend> backend = make_backend(flags.device);
   ModelFiles files = open();
+  if (!flags.encoders) require_decoder(files.config);
   if (options.weights == WeightMode::f32) backend->set_precision(Precision::exact);
   Model model = Model::from_files(std::move(files), *backend, options);
   throw_if_interrupted();

@@ -66,6 +66,7 @@ size_t global_token_bytes(const CacheShape& shape) { return cache_bytes(shape, 0
 
 ModelReport describe(const Model& model, const ReadingFlags& reading, const KeepAmount& keep, size_t tokens) {
   ModelReport report{&model, reading.dtype(), 1, type_shares(model.source()), {}};
+  if (model.config().arch->bidirectional) return report;  // it keeps no memory of what it has read
   const CacheShape shape = model.cache_shape(report.kv_type);
   const size_t system = model.has_tokenizer() ? system_ids(model).size() : 0;
   for (const size_t count : token_counts(tokens, model.config().context_length)) {
@@ -93,7 +94,7 @@ std::string to_text(const ModelReport& report, const TableLook& look) {
                                    grouped(config.vocab))});
   facts.add({"context", fmt::format("{}; {}", counted(config.context_length, "token"), positions_text(config))});
   facts.add({"tokenizer", tokenizer_text(model)});
-  facts.add({"template", model.chat_template().name});
+  if (!config.arch->bidirectional) facts.add({"template", model.chat_template().name});
   facts.add({"device", model.backend().description()});
   const size_t global = global_token_bytes(shape);
   facts.add(
@@ -119,8 +120,9 @@ std::string to_text(const ModelReport& report, const TableLook& look) {
     memory.add({grouped(row.tokens), format_bytes(row.kv_full), Cell(format_bytes(row.kv_kept), Style::good),
                 format_bytes(row.peak)});
   }
-  return facts.render({look.width, look.colours, look.max_lines, false}) + "\n" + weights.render(look) + "\n" +
-         memory.render(look) +
+  std::string text = facts.render({look.width, look.colours, look.max_lines, false}) + "\n" + weights.render(look);
+  if (report.documents.empty()) return text;
+  return text + "\n" + memory.render(look) +
          styled("Peak: keys and values, scores and work space beside the model file itself.", Style::dim,
                 look.colours) +
          "\n";
@@ -145,6 +147,7 @@ Json to_json(const ModelReport& report) {
           {"file", model.source().path()},
           {"file_bytes", model.source().file_bytes()},
           {"family", config.arch->name},
+          {"encoder", config.arch->bidirectional},
           {"layers", config.layers},
           {"kv_layers", config.kv_layers()},
           {"global_layers", shape.global_layers()},

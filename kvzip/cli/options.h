@@ -26,6 +26,7 @@ struct EngineFlags {
   std::string device = "cpu";      ///< as make_backend() takes it
   std::string rope_scaling;        ///< empty = as the model's files say
   size_t threads = 0;              ///< 0 = one per core
+  bool encoders = false;           ///< the command has a use for them; not an option
 };
 void add_model_option(CLI::App& command, EngineFlags& flags);
 void add_device_option(CLI::App& command, EngineFlags& flags);

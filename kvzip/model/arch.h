@@ -14,9 +14,13 @@ namespace kvzip {
 struct Arch {
   std::string_view name;         ///< `general.architecture` of GGUF files
   std::string_view title;        ///< for people
-  Activation activation;         ///< of the feed-forward part
+  Activation activation;         ///< of the feed-forward part, where the files don't say
   bool gated;                    ///< feed-forward: activation(gate) * up, not activation(up)
   bool layer_norm;               ///< LayerNorm with biases where the others have RMS norms
+  bool post_norm;                ///< norms after each residual sum, not before attention and feed-forward; and one over
+                                 ///< the embeddings in place of that before the output
+  bool bidirectional;            ///< an encoder: every token sees all others, and what comes next is not its subject
+  bool token_types;              ///< one learned vector for each of two texts is added to the embeddings
   RopePairing gguf_rope;         ///< as the family's GGUF files store q and k
   bool learned_positions;        ///< one learned vector per position is added to the embeddings, and there is no RoPE
   bool fused_qkv;                ///< q, k and v projections are the rows of one matrix, in this order

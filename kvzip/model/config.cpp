@@ -97,6 +97,20 @@ void read_windows(const Keys& keys, ModelConfig& config) {
 
 }  // namespace
 
+void require_decoder(const ModelConfig& config) {
+  if (!config.arch->bidirectional) return;
+  throw Error(ErrorCode::unsupported,
+              fmt::format("model: expected one that writes text, found {}, an encoder ({}): it has embeddings and "
+                          "attention, but no answers",
+                          config.name, config.arch->name));
+}
+
+void require_encoder(const ModelConfig& config) {
+  if (config.arch->bidirectional) return;
+  throw Error(ErrorCode::unsupported,
+              fmt::format("model: expected an encoder, such as BERT, found {} ({})", config.name, config.arch->name));
+}
+
 ModelConfig read_config(const Gguf& file) {
   ModelConfig config;
   config.arch = &arch_by_name(file.get_string("general.architecture"));
@@ -127,6 +141,8 @@ ModelConfig read_config(const Gguf& file) {
   const size_t query_dim =
       config.layers == config.arch->wide_query_layers ? config.hidden / config.heads : config.head_dim;
   config.attention_scale = static_cast<float>(1 / std::sqrt(static_cast<double>(query_dim)));
+  config.activation = config.arch->activation;
+  if (config.arch->token_types) config.token_types = keys.size_or("token_type_count", 2, kMaxWidth);
   config.rope_pairing = config.arch->gguf_rope;
   if (!config.arch->learned_positions) config.rope = read_rope(file, keys, config);
   config.tied_output = !file.has_tensor("output.weight");

@@ -23,6 +23,8 @@ struct ModelConfig {
   size_t head_dim = 0;
   size_t feed_forward = 0;
   size_t vocab = 0;
+  size_t token_types = 0;  ///< vectors that tell the texts of an input apart, one of which each token gets
+  Activation activation = Activation::silu;
   size_t context_length = 0;  ///< tokens seen in training, with the file's own scaling applied
   float norm_eps = 0;
   float attention_scale = 0;
@@ -46,6 +48,11 @@ struct ModelConfig {
     return layer < own_kv_layers ? layer : own_kv_layers + (layer - own_kv_layers) / kv_group;
   }
 };
+
+/// Throws Error{unsupported} naming the model where it is an encoder, which writes no text, or, for the second, where
+/// it isn't one.
+void require_decoder(const ModelConfig& config);
+void require_encoder(const ModelConfig& config);
 
 /// Far beyond any model there is; keeps all later products of sizes far from overflow.
 inline constexpr uint64_t kMaxLayers = 4096;

@@ -28,7 +28,7 @@ auto Forward::run(const Batch& batch, const Finish& finish) {
   const size_t layers = late_rows > 0 ? config.layers : config.own_kv_layers;
   try {
     prepare();
-    embed(batch.tokens);
+    embed(batch);
     for (size_t index = 0; index < layers; ++index) {
       const size_t in = index < config.own_kv_layers ? rows_ : late_rows;
       layer(batch, index, in, index + 1 < config.layers ? in : with_logits);
@@ -63,6 +63,10 @@ std::span<const size_t> Forward::likeliest(const Batch& batch, size_t tokens) {
   });
 }
 
+ConstView Forward::hidden(const Batch& batch) {
+  return run(batch, [this](size_t rows) -> ConstView { return last(x_, rows); });
+}
+
 void Forward::begin(const Batch& batch) {
   rows_ = batch.tokens.size();
   tails_ = batch.tails.empty() ? std::span(&batch.tail, 1) : batch.tails;
@@ -73,13 +77,18 @@ void Forward::begin(const Batch& batch) {
   first_position_ = tail_ends_.front();
 }
 
-void Forward::embed(std::span<const TokenId> tokens) {
+void Forward::embed(const Batch& batch) {
   Backend& backend = model_->backend();
   const Weights& weights = model_->weights();
   const ModelConfig& config = model_->config();
   const float scale = config.arch->scale_embedding ? std::sqrt(static_cast<float>(config.hidden)) : 1.0F;
-  backend.embed(tokens, weights.embedding, scale, x_.view(rows_));
+  backend.embed(batch.tokens, weights.embedding, scale, x_.view(rows_));
   if (!config.arch->learned_positions) return;
+  if (config.token_types > 0) {
+    token_types_.assign(batch.token_types.begin(), batch.token_types.end());
+    token_types_.resize(rows_);
+    add_embedding(token_types_, weights.token_types);
+  }
   positions_.resize(rows_);
   if (tails_.size() == 1) {
     std::iota(positions_.begin(), positions_.end(), static_cast<int32_t>(first_position_));
@@ -92,8 +101,13 @@ void Forward::embed(std::span<const TokenId> tokens) {
                                               "found {} tokens",
                                               weights.positions.rows, last_position + 1));
   }
-  backend.embed(positions_, weights.positions, 1.0F, normed_.view(rows_));
-  backend.add(x_.view(rows_), normed_.view(rows_));
+  add_embedding(positions_, weights.positions);
+  norm_sum(x_.view(rows_), weights.embedding_norm);
+}
+
+void Forward::add_embedding(std::span<const int32_t> ids, const ConstView& table) {
+  model_->backend().embed(ids, table, 1.0F, normed_.view(rows_));
+  model_->backend().add(x_.view(rows_), normed_.view(rows_));
 }
 
 void Forward::layer(const Batch& batch, size_t index, size_t in, size_t out) {
@@ -113,10 +127,10 @@ void Forward::feed_forward(size_t index, size_t rows) {
   const LinearInput in = normed_input(x, weights.feed_forward_norm);
   if (arch.gated) {
     backend.gated_linear(in, {weights.gate, weights.gate_bias, gate, false}, {weights.up, weights.up_bias, up, false},
-                         arch.activation);
+                         model_->config().activation);
   } else {
     backend.linear(in, std::array{LinearPart{weights.up, weights.up_bias, gate, false}});
-    backend.activate(gate, arch.activation);
+    backend.activate(gate, model_->config().activation);
   }
   if (weights.post_feed_forward_norm == nullptr) {
     backend.linear(gate, std::array{LinearPart{weights.down, weights.down_bias, x, true}});
@@ -125,15 +139,31 @@ void Forward::feed_forward(size_t index, size_t rows) {
     backend.rms_norm(normed, weights.post_feed_forward_norm, model_->config().norm_eps, normed);
     backend.add(x, normed);
   }
+  norm_sum(x, weights.feed_forward_norm);
 }
 
-// A LayerNorm is done at once, an RMS norm is left to the products.
+// A LayerNorm is done at once, an RMS norm is left to the products. Sums that are normed already only need the type
+// that the device multiplies.
 LinearInput Forward::normed_input(const ConstView& x, const NormWeights& weights) {
+  Backend& backend = model_->backend();
+  const Arch& arch = *model_->config().arch;
   const float eps = model_->config().norm_eps;
   const View room = normed_.view(x.rows);
-  if (!model_->config().arch->layer_norm) return {x, weights.weight, eps, room};
-  model_->backend().layer_norm(x, weights.weight, weights.bias, eps, room);
+  if (arch.post_norm && room.dtype == x.dtype) return x;
+  if (arch.post_norm) {
+    backend.convert(x, room);
+  } else if (arch.layer_norm) {
+    backend.layer_norm(x, weights.weight, weights.bias, eps, room);
+  } else {
+    return {x, weights.weight, eps, room};
+  }
   return room;
+}
+
+// With post_norm: the norm of a residual sum takes its place.
+void Forward::norm_sum(const View& x, const NormWeights& weights) {
+  if (!model_->config().arch->post_norm) return;
+  model_->backend().layer_norm(x, weights.weight, weights.bias, model_->config().norm_eps, x);
 }
 
 View Forward::logits_on_device(size_t rows) {

@@ -33,8 +33,10 @@ struct LayerInput {
 using ObserveFn = std::function<void(const LayerInput& input)>;
 
 struct Batch {
-  std::span<const TokenId> tokens{};  ///< all below the vocabulary's size
-  Tail* tail = nullptr;               ///< gets the batch's keys and values; its end is the first token's position
+  std::span<const TokenId> tokens{};  ///< all below the vocabulary's size; of an encoder, the whole input
+  /// Which text each token belongs to, below the model's token_types; empty = the first, or there are none.
+  std::span<const TokenId> token_types{};
+  Tail* tail = nullptr;  ///< gets the batch's keys and values; its end is the first token's position
   /// In place of `tail`, one for each token: these are then of as many conversations over one past.
   std::span<Tail* const> tails{};
   PastFn past{};
@@ -59,13 +61,18 @@ class Forward {
   /// first `tokens` of the vocabulary, without bringing logits to the host; `tokens` itself where no logit is a number.
   std::span<const size_t> likeliest(const Batch& batch, size_t tokens);
 
+  /// The same for what leaves the last layer, before any norm: `[positions, hidden]` f32 on the device, of the
+  /// positions that logits were asked for. Valid until the next run.
+  ConstView hidden(const Batch& batch);
+
  private:
   /// Runs the layers, then finish(rows with logits), whose result it returns.
   template <class Finish>
   auto run(const Batch& batch, const Finish& finish);
   // `in` and `out` count the last rows of the batch: those that enter a layer, and those that leave it.
   void begin(const Batch& batch);
-  void embed(std::span<const TokenId> tokens);
+  void embed(const Batch& batch);
+  void add_embedding(std::span<const int32_t> ids, const ConstView& table);
   void layer(const Batch& batch, size_t index, size_t in, size_t out);
   void project(size_t index, size_t in);
   void append(size_t kv_layer, const View& k, const View& v);
@@ -74,6 +81,7 @@ class Forward {
   void attend_each(const AttendArgs& all, size_t kv_layer);
   void feed_forward(size_t index, size_t rows);
   LinearInput normed_input(const ConstView& x, const NormWeights& weights);
+  void norm_sum(const View& x, const NormWeights& weights);
   void rotate(const View& x, size_t layer);
   View last(const Tensor& tensor, size_t rows) const { return rows_of(tensor.view(), rows_ - rows, rows); }
   View logits_on_device(size_t rows);
@@ -90,7 +98,7 @@ class Forward {
   Tensor x_, normed_, q_, k_, v_, attended_, gate_, up_, cos_sin_, local_cos_sin_;
   Tensor logits_;
   std::vector<float> host_angles_, host_logits_;
-  std::vector<int32_t> positions_;
+  std::vector<int32_t> positions_, token_types_;
   std::vector<size_t> likeliest_;
   std::vector<Segment> segments_;
 };

@@ -78,6 +78,7 @@ void Forward::attend(const Batch& batch, size_t index, size_t in, size_t out) {
                   .score = score};
   if (tails_.size() == 1) {
     segments_.push_back(tails_[0]->segment(kv_layer));
+    segments_.back().positional = !config.arch->bidirectional;
     args.segments = segments_;
     backend.attend(args);
   } else {
@@ -93,6 +94,7 @@ void Forward::attend(const Batch& batch, size_t index, size_t in, size_t out) {
     backend.rms_norm(normed, weights.post_attention_norm, config.norm_eps, normed);
     backend.add(x, normed);
   }
+  norm_sum(x, weights.attention_norm);
 }
 
 // One row for each conversation: the past is the same for all, the tail its own.

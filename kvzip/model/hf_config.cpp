@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -25,7 +26,8 @@ void expect_architecture(const JsonFields& top, const HfFamily& family) {
   const auto classes = top.find_strings("architectures");
   if (!classes || classes->empty()) return;
   const bool ours = std::ranges::any_of(*classes, [&](std::string_view name) {
-    return name == family.architecture || (!name.empty() && name == family.wrapper_architecture);
+    return name == family.architecture || (family.any_head && name.starts_with(family.architecture)) ||
+           (!name.empty() && name == family.wrapper_architecture);
   });
   if (ours) return;
   throw Error(ErrorCode::unsupported,
@@ -33,14 +35,23 @@ void expect_architecture(const JsonFields& top, const HfFamily& family) {
                           family.architecture, family.model_type, fmt::join(*classes, ", ")));
 }
 
-void expect_activation(const JsonFields& fields, const HfFamily& family, Activation activation) {
+struct NamedActivation {
+  std::string_view name;
+  Activation activation;
+};
+constexpr std::array<NamedActivation, 6> kActivations = {{{"silu", Activation::silu},
+                                                          {"swish", Activation::silu},
+                                                          {"gelu", Activation::gelu_erf},
+                                                          {"gelu_new", Activation::gelu_tanh},
+                                                          {"gelu_pytorch_tanh", Activation::gelu_tanh},
+                                                          {"relu", Activation::relu}}};
+
+Activation read_activation(const JsonFields& fields, const HfFamily& family, Activation otherwise) {
   const auto name = fields.find_string(family.keys.activation);
-  if (!name) return;
-  const bool known = activation == Activation::silu ? *name == "silu" || *name == "swish"
-                                                    : *name == "gelu_pytorch_tanh" || *name == "gelu_new";
-  if (known) return;
-  fields.fail(family.keys.activation, activation == Activation::silu ? "silu" : "gelu_pytorch_tanh",
-              ErrorCode::unsupported);
+  if (!name) return otherwise;
+  const auto* const known = std::ranges::find(kActivations, *name, &NamedActivation::name);
+  if (known != kActivations.end()) return known->activation;
+  fields.fail(family.keys.activation, "silu, gelu, gelu_new, gelu_pytorch_tanh or relu", ErrorCode::unsupported);
 }
 
 void read_sizes(const JsonFields& fields, const HfFamily& family, ModelConfig& config) {
@@ -67,10 +78,14 @@ void read_sizes(const JsonFields& fields, const HfFamily& family, ModelConfig& c
   config.norm_eps = static_cast<float>(fields.positive_or(family.keys.norm_eps, otherwise.norm_eps));
 }
 
-void expect_flags(const JsonFields& fields, const HfFamily& family) {
+void expect_flags_and_settings(const JsonFields& fields, const HfFamily& family) {
   for (const HfFlag& flag : family.flags) {
     if (fields.find_bool(flag.key).value_or(flag.otherwise) != flag.needed)
       fields.fail(flag.key, flag.needed ? "true" : "false", ErrorCode::unsupported);
+  }
+  for (const HfSetting& setting : family.settings) {
+    if (fields.find_string(setting.key).value_or(setting.needed) != setting.needed)
+      fields.fail(setting.key, setting.needed, ErrorCode::unsupported);
   }
 }
 
@@ -150,12 +165,13 @@ HfConfig read_hf_config(const std::string& path, const nlohmann::json& document)
   model.arch = arch;
   read_sizes(fields, *family, model);
   read_shared_kv(fields, *family, model);
-  expect_flags(fields, *family);
+  expect_flags_and_settings(fields, *family);
   refuse(top, "quantization_config");
   for (const std::string_view key : {"attn_logit_softcapping", "final_logit_softcapping"}) refuse(fields, key);
   if (fields.find_bool("use_bidirectional_attention").value_or(false))
     fields.fail("use_bidirectional_attention", "false", ErrorCode::unsupported);
-  expect_activation(fields, *family, arch->activation);
+  model.activation = read_activation(fields, *family, arch->activation);
+  if (arch->token_types) model.token_types = size_of(fields, "type_vocab_size", 2, kMaxWidth);
   auto scale_of = static_cast<double>(model.head_dim);
   if (family->defaults.query_scalar > 0)
     scale_of = fields.positive_or("query_pre_attn_scalar", family->defaults.query_scalar);

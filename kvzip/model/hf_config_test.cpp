@@ -104,12 +104,13 @@ TEST(HfConfig, NamesTheFieldThatIsMissingOrWrong) {
 
 TEST(HfConfig, RefusesWhatItCannotRun) {
   expect_unsupported(
-      with(small("llama"), "model_type", "bert"),
-      "model_type: expected one of llama, mistral, llama_swiftkv, qwen2, qwen3, gemma3_text, gemma3, gpt2");
+      with(small("llama"), "model_type", "t5"),
+      "model_type: expected one of llama, mistral, llama_swiftkv, qwen2, qwen3, gemma3_text, gemma3, gpt2, bert");
   expect_unsupported(with(small("llama"), "architectures", json::array({"LlamaForSequenceClassification"})),
                      "architectures: expected LlamaForCausalLM for model_type llama, found "
                      "'LlamaForSequenceClassification'");
-  expect_unsupported(with(small("llama"), "hidden_act", "relu"), "hidden_act: expected silu, found 'relu'");
+  expect_unsupported(with(small("llama"), "hidden_act", "mish"),
+                     "hidden_act: expected silu, gelu, gelu_new, gelu_pytorch_tanh or relu, found 'mish'");
   expect_unsupported(with(small("llama"), "quantization_config", json{{"quant_method", "gptq"}}),
                      "quantization_config");
   expect_unsupported(with(small("gemma3_text"), "attn_logit_softcapping", 50.0),

@@ -48,6 +48,12 @@ struct HfFlag {
   bool otherwise;  ///< what an absent key means
 };
 
+/// A string of config.json that must be this one where it is there.
+struct HfSetting {
+  std::string_view key;
+  std::string_view needed;
+};
+
 /// Which layers slide where `layer_types` doesn't say.
 enum class HfWindows : unsigned char {
   none,
@@ -59,6 +65,7 @@ enum class HfWindows : unsigned char {
 struct HfFamily {
   std::string_view model_type;      ///< of config.json
   std::string_view architecture;    ///< the class that its weights are for
+  bool any_head = false;            ///< `architecture` only begins the names of its classes, whose bodies are the same
   std::string_view wrapper_type{};  ///< of multimodal models that hold the text model's keys in text_config
   std::string_view wrapper_architecture{};
   std::span<const HfTensorName> tensors;
@@ -66,6 +73,7 @@ struct HfFamily {
   HfKeys keys{};
   HfDefaults defaults{};
   std::span<const HfFlag> flags{};
+  std::span<const HfSetting> settings{};
   bool shared_kv = false;  ///< SwiftKV: num_key_value_layers and key_value_group_size
 };
 

@@ -10,6 +10,7 @@
 #include "kvzip/base/json.h"
 #include "kvzip/base/json_fields.h"
 #include "kvzip/text/formats/sentencepiece_model.h"
+#include "kvzip/text/formats/wordpiece_vocabulary.h"
 #include "kvzip/text/pipeline/tokenizer_json.h"
 
 namespace kvzip {
@@ -34,6 +35,18 @@ std::optional<std::string_view> token_text(const JsonFields& fields, std::string
   return fields.find_object(key)->find_string("content");
 }
 
+WordPieceOptions wordpiece_options(const fs::path& folder) {
+  WordPieceOptions options;
+  const fs::path path = folder / "tokenizer_config.json";
+  if (!is_there(path)) return options;
+  const nlohmann::json document = read_json(path.string(), kConfigLimits);
+  const JsonFields fields(path.string(), document);
+  options.lowercase = fields.find_bool("do_lower_case").value_or(options.lowercase);
+  options.strip_accents = fields.find_bool("strip_accents");
+  options.chinese_chars = fields.find_bool("tokenize_chinese_chars").value_or(options.chinese_chars);
+  return options;
+}
+
 }  // namespace
 
 std::unique_ptr<Tokenizer> load_hf_tokenizer(const std::string& folder) {
@@ -41,6 +54,8 @@ std::unique_ptr<Tokenizer> load_hf_tokenizer(const std::string& folder) {
   if (is_there(pipeline)) return read_tokenizer_json(pipeline.string());
   const fs::path pieces = fs::path(folder) / "tokenizer.model";
   if (is_there(pieces)) return read_sentencepiece_model(pieces.string());
+  const fs::path words = fs::path(folder) / "vocab.txt";
+  if (is_there(words)) return read_wordpiece_vocabulary(words.string(), wordpiece_options(folder));
   return nullptr;
 }
 
@@ -59,8 +74,8 @@ SpecialRoles read_special_roles(const std::string& folder, const Tokenizer& toke
 }
 
 void throw_no_tokenizer(const std::string& path) {
-  throw Error(ErrorCode::input, fmt::format("{}: tokenizer: expected tokenizer.json or tokenizer.model, found neither; "
-                                            "without one the model only takes token ids",
+  throw Error(ErrorCode::input, fmt::format("{}: tokenizer: expected tokenizer.json, tokenizer.model or vocab.txt, "
+                                            "found none; without one the model only takes token ids",
                                             path));
 }
 

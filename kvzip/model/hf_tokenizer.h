@@ -9,8 +9,8 @@
 
 namespace kvzip {
 
-/// From tokenizer.json, else tokenizer.model; null where the folder has neither. Throws Error naming the file that is
-/// wrong.
+/// From tokenizer.json, else tokenizer.model, else vocab.txt; null where the folder has none. Throws Error naming the
+/// file that is wrong.
 std::unique_ptr<Tokenizer> load_hf_tokenizer(const std::string& folder);
 
 /// What tokenizer_config.json says of special tokens, as far as the vocabulary has them.

@@ -30,11 +30,12 @@ struct Prefix {
   std::string_view body;
   std::string_view head;
 };
-constexpr std::array<Prefix, 5> kPrefixes = {{{"model.", ""},
+constexpr std::array<Prefix, 6> kPrefixes = {{{"model.", ""},
                                               {"", ""},
                                               {"language_model.model.", "language_model."},
                                               {"model.language_model.", ""},
-                                              {"transformer.", ""}}};
+                                              {"transformer.", ""},
+                                              {"bert.", ""}}};
 
 constexpr std::string_view kEmbedding = "token_embd.weight";
 constexpr std::string_view kOutput = "output.weight";
@@ -45,6 +46,14 @@ std::optional<DType> dtype_of(std::string_view name) {
   if (name == "BF16") return DType::bf16;
   return std::nullopt;
 }
+
+/// Ends of names that were others in the first years of BERT.
+struct Renamed {
+  std::string_view now;
+  std::string_view before;
+};
+constexpr std::array<Renamed, 2> kRenamed = {
+    {{"LayerNorm.weight", "LayerNorm.gamma"}, {"LayerNorm.bias", "LayerNorm.beta"}}};
 
 const HfTensorName* find_known(const HfFamily& family, std::string_view ours) {
   const auto found = std::ranges::find(family.tensors, ours, &HfTensorName::ours);
@@ -146,7 +155,13 @@ std::vector<TensorSize> HfWeights::tensor_sizes() const {
 
 const HfWeights::Located* HfWeights::find(std::string_view name) const {
   const auto found = tensors_.find(name);
-  return found == tensors_.end() ? nullptr : &found->second;
+  if (found != tensors_.end()) return &found->second;
+  for (const Renamed& end : kRenamed) {
+    if (!name.ends_with(end.now)) continue;
+    const auto older = tensors_.find(fmt::format("{}{}", name.substr(0, name.size() - end.now.size()), end.before));
+    if (older != tensors_.end()) return &older->second;
+  }
+  return nullptr;
 }
 
 std::string HfWeights::name_of(const HfTensorName& known, std::string_view layer) const {

@@ -140,14 +140,14 @@ LayerWeights load_layer(Loader& load, const ModelConfig& config, size_t index) {
   const Arch& arch = *config.arch;
   const std::string prefix = fmt::format("blk.{}.", index);
   LayerWeights layer;
-  layer.attention_norm = load_norm(load, config, prefix + "attn_norm");
+  layer.attention_norm = load_norm(load, config, prefix + (arch.post_norm ? "attn_output_norm" : "attn_norm"));
   load_qkv(load, config, index, layer);
   layer.o = load.matrix(prefix + "attn_output.weight", config.hidden, config.heads * config.head_dim);
   if (arch.qk_norm) {
     layer.q_norm = load.vector(prefix + "attn_q_norm.weight", config.head_dim);
     layer.k_norm = load.vector(prefix + "attn_k_norm.weight", config.head_dim);
   }
-  layer.feed_forward_norm = load_norm(load, config, prefix + "ffn_norm");
+  layer.feed_forward_norm = load_norm(load, config, prefix + (arch.post_norm ? "layer_output_norm" : "ffn_norm"));
   if (arch.gated) layer.gate = load.matrix(prefix + "ffn_gate.weight", config.feed_forward, config.hidden);
   layer.up = load.matrix(prefix + "ffn_up.weight", config.feed_forward, config.hidden);
   layer.down = load.matrix(prefix + "ffn_down.weight", config.hidden, config.feed_forward);
@@ -170,10 +170,17 @@ Weights load_weights(const TensorSource& source, const ModelConfig& config, Back
   Loader load(source, backend, mode, weights);
   weights.embedding = load.matrix("token_embd.weight", config.vocab, config.hidden);
   weights.output = config.tied_output ? weights.embedding : load.matrix("output.weight", config.vocab, config.hidden);
-  weights.output_norm = load_norm(load, config, "output_norm");
+  (config.arch->post_norm ? weights.embedding_norm : weights.output_norm) =
+      load_norm(load, config, config.arch->post_norm ? "token_embd_norm" : "output_norm");
   if (config.own_kv_layers < config.layers) weights.shared_kv_norm = load.vector("norm_swiftkv.weight", config.hidden);
   if (config.arch->learned_positions)
     weights.positions = load.matrix("position_embd.weight", config.context_length, config.hidden);
+  if (config.arch->token_types)
+    weights.token_types = load.matrix("token_types.weight", config.token_types, config.hidden);
+  if (config.arch->bidirectional && source.has_tensor("pooler.weight")) {
+    weights.pooler = load.matrix("pooler.weight", config.hidden, config.hidden);
+    weights.pooler_bias = load.vector("pooler.bias", config.hidden);
+  }
   for (size_t index = 0; index < config.layers; ++index) weights.layers.push_back(load_layer(load, config, index));
   return weights;
 }

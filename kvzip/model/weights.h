@@ -23,8 +23,8 @@ struct NormWeights {
 
 /// Matrices are `[out, in]`; vectors are f32. Null where the family has none.
 struct LayerWeights {
-  NormWeights attention_norm;
-  ConstView q, k, v, o;  ///< k and v of a KV layer that several layers share: those of the first one
+  NormWeights attention_norm;  ///< before attention; with post_norm of the sum after it
+  ConstView q, k, v, o;        ///< k and v of a KV layer that several layers share: those of the first one
   const float* q_bias = nullptr;
   const float* k_bias = nullptr;
   const float* v_bias = nullptr;
@@ -32,7 +32,7 @@ struct LayerWeights {
   const float* q_norm = nullptr;  ///< `[head_dim]`
   const float* k_norm = nullptr;
   const float* post_attention_norm = nullptr;
-  NormWeights feed_forward_norm;
+  NormWeights feed_forward_norm;  ///< likewise
   ConstView gate, up, down;
   const float* gate_bias = nullptr;
   const float* up_bias = nullptr;
@@ -41,10 +41,14 @@ struct LayerWeights {
 };
 
 struct Weights {
-  ConstView embedding;  ///< `[vocab, hidden]`
-  ConstView output;     ///< `[vocab, hidden]`; the embedding again where they are tied
-  ConstView positions;  ///< `[context_length, hidden]`, where positions are learned
-  NormWeights output_norm;
+  ConstView embedding;         ///< `[vocab, hidden]`
+  ConstView output;            ///< `[vocab, hidden]`; the embedding again where they are tied
+  ConstView positions;         ///< `[context_length, hidden]`, where positions are learned
+  ConstView token_types;       ///< `[token_types, hidden]`, where there are any
+  NormWeights embedding_norm;  ///< with post_norm; null otherwise
+  NormWeights output_norm;     ///< null with post_norm
+  ConstView pooler;            ///< `[hidden, hidden]`, of encoders that have one: from the first row, then tanh
+  const float* pooler_bias = nullptr;
   const float* shared_kv_norm = nullptr;  ///< `[hidden]`, of the input of all keys and values that aren't own ones
   std::vector<LayerWeights> layers;
   std::vector<Buffer> owned;

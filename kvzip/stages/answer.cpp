@@ -25,7 +25,9 @@ Conversation::Conversation(const Model& model, PastFn past, size_t first_positio
       past_(std::move(past)),
       first_position_(first_position),
       tail_(model.backend(), model.cache_shape(tail_type(kv_type)), first_position),
-      forward_(model) {}
+      forward_(model) {
+  require_decoder(model.config());
+}
 
 void Conversation::reset() {
   tail_ = Tail(model_->backend(), tail_.shape(), first_position_);

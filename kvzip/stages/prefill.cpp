@@ -43,6 +43,7 @@ Reading prefill(const Model& model, std::string_view text, const PrefillOptions&
 
 Reading prefill_ids(const Model& model, std::vector<TokenId> system, std::vector<TokenId> document,
                     const PrefillOptions& options) {
+  require_decoder(model.config());
   Reading reading{std::move(system), std::move(document),
                   Tail(model.backend(), model.cache_shape(tail_type(options.kv_type)), 0), options.kv_type};
   require_context(model, reading.document.size(), reading.system.size());
