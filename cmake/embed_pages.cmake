@@ -1,7 +1,7 @@
 # Writes kvzip_page_sources.cpp: each page of kvzip/view, NAME.html with the style sheets and scripts put in where a comment
 # names them, as a constant, so that the program needs no files beside it.
 file(GLOB KVZIP_PAGE_PARTS CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kvzip/view/*.css ${CMAKE_SOURCE_DIR}/kvzip/view/*.js)
-foreach(page page answers)
+foreach(page page answers attention)
   set(file ${CMAKE_SOURCE_DIR}/kvzip/view/${page}.html)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file} ${KVZIP_PAGE_PARTS})
   file(READ ${file} source)
@@ -18,6 +18,7 @@ file(CONFIGURE OUTPUT ${KVZIP_PAGE_SOURCE} @ONLY CONTENT
 
 namespace kvzip {
 std::string_view view_page_source() { return R\"page(@KVZIP_SOURCE_OF_page@)page\"; }
+std::string_view attention_page_source() { return R\"page(@KVZIP_SOURCE_OF_attention@)page\"; }
 std::string_view answers_page_source() { return R\"page(@KVZIP_SOURCE_OF_answers@)page\"; }
 }  // namespace kvzip
 ")

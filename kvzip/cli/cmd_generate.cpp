@@ -9,6 +9,7 @@
 #include "kvzip/cli/json_output.h"
 #include "kvzip/cli/read_document.h"
 #include "kvzip/cli/streaming.h"
+#include "kvzip/stages/prompt.h"
 
 namespace kvzip::cli {
 namespace {
@@ -21,14 +22,6 @@ struct GenerateFlags {
   OutputFlags output;
 };
 
-/// The prompt's tokens, with the token that opens every text where the model was trained with one.
-std::vector<TokenId> prompt_ids(const Model& model, std::string_view prompt) {
-  std::vector<TokenId> ids = model.tokenizer().encode(prompt);
-  const auto opening = model.opening_token();
-  if (opening && (ids.empty() || ids.front() != *opening)) ids.insert(ids.begin(), *opening);
-  return ids;
-}
-
 void run_generate(const GenerateFlags& flags) {
   check_answer_options(flags.answers);
   if (is_quantised(flags.reading.dtype())) {
@@ -40,7 +33,7 @@ void run_generate(const GenerateFlags& flags) {
   ProgressBar bar(flags.output.quiet);
   const Engine engine = load_engine(flags.engine, bar);
   Conversation conversation(engine.model, {}, 0, flags.reading.dtype());
-  const std::vector<TokenId> ids = prompt_ids(engine.model, prompt);
+  const std::vector<TokenId> ids = opened_ids(engine.model, prompt);
   if (flags.output.json) {
     const Answer answer = conversation.continue_ids(ids, silent(flags.answers));
     throw_if_interrupted();

@@ -19,6 +19,7 @@ std::function<void()> add_verify(CLI::App& command);
 std::function<void()> add_store(CLI::App& command);
 std::function<void()> add_scores(CLI::App& command);
 std::function<void()> add_view(CLI::App& command);
+std::function<void()> add_attention(CLI::App& command);
 std::function<void()> add_embed(CLI::App& command);
 std::function<void()> add_tokenize(CLI::App& command);
 std::function<void()> add_tokenizer(CLI::App& command);

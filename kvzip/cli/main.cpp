@@ -32,6 +32,7 @@ constexpr auto kCommands = std::to_array<Command>({
     {"store", "Keep documents that were read: list, pin, remove", add_store},
     {"scores", "Show what a document's compression keeps, layer by layer and head by head", add_scores},
     {"view", "Make a page to look at: the document, and what its compression keeps", add_view},
+    {"attention", "Make a page of what a model looks at, or write it as numbers", add_attention},
     {"embed", "Turn texts into vectors with an encoder such as BERT", add_embed},
     {"tokenize", "Show the tokens of a text", add_tokenize},
     {"tokenizer", "Train a tokenizer on text files", add_tokenizer},

@@ -38,6 +38,13 @@ std::vector<TokenId> system_ids(const Model& model, std::string_view task_line) 
 
 std::vector<TokenId> postfix_ids(const Model& model) { return model.tokenizer().encode(model.chat_template().postfix); }
 
+std::vector<TokenId> opened_ids(const Model& model, std::string_view text) {
+  std::vector<TokenId> ids = model.tokenizer().encode(text);
+  const auto opening = model.opening_token();
+  if (opening && (ids.empty() || ids.front() != *opening)) ids.insert(ids.begin(), *opening);
+  return ids;
+}
+
 std::vector<TokenId> question_ids(const Model& model, std::string_view question) {
   return turn(model, "\n\n", question);
 }

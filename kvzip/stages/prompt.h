@@ -17,6 +17,8 @@ inline constexpr std::string_view kReasonTask = "Given the context, answer to th
 std::vector<TokenId> system_ids(const Model& model, std::string_view task_line = kAnswerTask);
 /// What closes the user's turn and opens the assistant's.
 std::vector<TokenId> postfix_ids(const Model& model);
+/// A text by itself, with the token that opens every text where the model was trained with one.
+std::vector<TokenId> opened_ids(const Model& model, std::string_view text);
 /// A question right after the document. Throws Error{usage} where it is empty.
 std::vector<TokenId> question_ids(const Model& model, std::string_view question);
 /// A further question, after an answer that ended with its own stop token or not.

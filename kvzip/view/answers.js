@@ -1,29 +1,10 @@
-"use strict";
-
 // The page of `kvzip view --answers`. `data` is what answers_page.cpp wrote: questions, each with the tokens of the answer
 // from the full memory and of that from what is kept, and both memories' probabilities of all of them.
-const data = JSON.parse(document.getElementById("data").textContent);
-const $ = (id) => document.getElementById(id);
 
 const kApart = 0.1;    // a difference of probabilities that is marked
 const kMostAligned = 1000; // tokens of an answer that are compared one by one
 
-const percent = (share) => `${+(share * 100).toFixed(share < 0.1 ? 2 : 1)} %`;
-const grouped = (number) => number.toLocaleString("en-US");
 const textOf = (tokens) => tokens.map((token) => token.text).join("");
-
-function bytesText(bytes) {
-  if (bytes >= 2 ** 30) return `${(bytes / 2 ** 30).toFixed(2)} GiB`;
-  return bytes >= 2 ** 20 ? `${(bytes / 2 ** 20).toFixed(1)} MiB` : `${(bytes / 2 ** 10).toFixed(1)} KiB`;
-}
-
-/// A new element with words or children.
-function make(name, classes, ...content) {
-  const element = document.createElement(name);
-  element.className = classes;
-  element.append(...content);
-  return element;
-}
 
 /// Of each token of `a`, then of `b`: whether it is part of a longest sequence that both have.
 function shared(a, b) {
@@ -108,33 +89,16 @@ function questionView(question) {
 }
 
 function showTip(event, token) {
-  const tip = $("tip");
-  tip.hidden = false;
-  tip.textContent = `${JSON.stringify(token.text)}: ${percent(token.p_full)} full, ${percent(token.p_kept)} kept` +
-    (token.top_kept === token.text ? "" : `; kept memory's likeliest: ${JSON.stringify(token.top_kept)}`);
-  const box = tip.getBoundingClientRect();
-  tip.style.left = `${Math.min(event.clientX + 12, innerWidth - box.width - 8)}px`;
-  tip.style.top = `${event.clientY + 22 + box.height > innerHeight ? event.clientY - box.height - 14 : event.clientY + 22}px`;
-}
-
-function dark() {
-  return (document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
+  tipAt(event, `${JSON.stringify(token.text)}: ${percent(token.p_full)} full, ${percent(token.p_kept)} kept` +
+    (token.top_kept === token.text ? "" : `; kept memory's likeliest: ${JSON.stringify(token.top_kept)}`));
 }
 
 function start() {
-  document.title = `${data.document} - answers`;
-  $("title").textContent = data.document;
-  $("subtitle").textContent = `${data.model} \u00b7 ${grouped(data.document_tokens)} tokens \u00b7 KV memory ` +
-    `${bytesText(data.bytes_full)} full, ${bytesText(data.bytes_kept)} kept`;
+  startFrame(`${data.document} - answers`, `${data.model} \u00b7 ${grouped(data.document_tokens)} tokens \u00b7 KV memory ` +
+    `${bytesText(data.bytes_full)} full, ${bytesText(data.bytes_kept)} kept`);
   const same = data.questions.filter((question) => textOf(question.full) === textOf(question.kept)).length;
   $("summary").textContent = `${same} of ${data.questions.length} answers are the same with ${percent(data.kept_ratio)} of the pairs.`;
   $("questions").append(...data.questions.map(questionView));
-  $("made").textContent = `Made by kvzip ${data.version}. Nothing on this page is fetched from anywhere.`;
-  $("theme").setAttribute("aria-pressed", dark());
-  $("theme").addEventListener("click", () => {
-    document.documentElement.dataset.theme = dark() ? "light" : "dark";
-    $("theme").setAttribute("aria-pressed", dark());
-  });
   addEventListener("beforeprint", () => { for (const each of document.querySelectorAll("details")) each.open = true; });
 }
 

@@ -1,8 +1,5 @@
-"use strict";
-
 // The page of `kvzip view`. `data` is what view_page_data() of page.h wrote. A "row" is one (layer, KV head); tokens
 // that share a character are shown as one span.
-const data = JSON.parse(document.getElementById("data").textContent);
 const rows = data.layers.length * data.kv_heads;
 const tokens = data.texts.length;
 const steps = data.ratios.length;
@@ -10,14 +7,6 @@ const firstKept = bytesOf(data.first_kept); // [rows, tokens]: the first step th
 const keptRows = countKept();               // [rows, steps]: pairs kept
 
 const state = { step: data.start, layer: null, head: null, picked: null };
-const $ = (id) => document.getElementById(id);
-
-function bytesOf(base64) {
-  const text = atob(base64);
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; ++i) bytes[i] = text.charCodeAt(i);
-  return bytes;
-}
 
 function countKept() {
   const counts = new Uint32Array(rows * steps);
@@ -30,14 +19,6 @@ function countKept() {
 }
 
 // ---- Numbers ------------------------------------------------------------------------------------------------------
-
-const grouped = (number) => number.toLocaleString("en-US");
-const percent = (share) => `${+(share * 100).toFixed(share < 0.1 ? 2 : 1)} %`;
-
-function bytesText(bytes) { // as kvzip's own reports have them
-  if (bytes >= 2 ** 30) return `${(bytes / 2 ** 30).toFixed(2)} GiB`;
-  return bytes >= 2 ** 20 ? `${(bytes / 2 ** 20).toFixed(1)} MiB` : `${(bytes / 2 ** 10).toFixed(1)} KiB`;
-}
 
 /// The rows that are chosen: [first, end).
 function chosenRows() {
@@ -217,13 +198,6 @@ function describe(cell, words, selected) {
 }
 
 // ---- Plots --------------------------------------------------------------------------------------------------------
-
-function svg(name, attributes, content = "") {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.textContent = content;
-  return element;
-}
 
 const bins = data.histogram.counts[0].length;
 const kPlot = { left: 8, width: 344, top: 12, height: 96 };
@@ -412,12 +386,9 @@ function showTip(event) {
   const span = spans[index];
   const [first, end] = chosenRows();
   const which = span.end - span.first > 1 ? `Tokens ${grouped(span.first)} to ${grouped(span.end - 1)}` : `Token ${grouped(span.first)}`;
-  $("tip").textContent = end - first === 1
+  tipAt(event, end - first === 1
     ? `${which}: ${keepers[span.end - 1] ? "kept" : "dropped"}; ${since(firstKept[first * tokens + span.end - 1])}`
-    : `${which}: kept by ${percent(shareOf(span))} of ${grouped(end - first)} heads`;
-  const box = $("tip").getBoundingClientRect();
-  $("tip").style.left = `${Math.min(event.clientX + 12, innerWidth - box.width - 8)}px`;
-  $("tip").style.top = `${event.clientY + 22 + box.height > innerHeight ? event.clientY - box.height - 14 : event.clientY + 22}px`;
+    : `${which}: kept by ${percent(shareOf(span))} of ${grouped(end - first)} heads`);
 }
 
 function pick(index) {
@@ -427,16 +398,9 @@ function pick(index) {
 
 // ---- Start --------------------------------------------------------------------------------------------------------
 
-function dark() {
-  return (document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
-}
-
 function start() {
-  document.title = `${data.document} - kvzip view`;
-  $("title").textContent = data.document;
-  $("subtitle").textContent = `${data.model} \u00b7 ${grouped(tokens)} tokens \u00b7 ` +
-    `${data.layers.length} layers \u00d7 ${data.kv_heads} KV head${data.kv_heads === 1 ? "" : "s"}`;
-  $("made").textContent = `Made by kvzip ${data.version}. Nothing on this page is fetched from anywhere.`;
+  startFrame(`${data.document} - kvzip view`, `${data.model} \u00b7 ${grouped(tokens)} tokens \u00b7 ` +
+    `${data.layers.length} layers \u00d7 ${data.kv_heads} KV head${data.kv_heads === 1 ? "" : "s"}`);
   const bytesFull = data.bytes_fixed + data.bytes_document;
   show("bytes-full", bytesText(bytesFull), `${grouped(bytesFull)} bytes`);
   $("pairs-full").textContent = grouped(rows * tokens);
@@ -450,11 +414,6 @@ function start() {
 
   $("keep").addEventListener("input", () => { state.step = Number($("keep").value); schedule(); });
   $("all").addEventListener("click", () => choose(null, null, false));
-  $("theme").setAttribute("aria-pressed", dark());
-  $("theme").addEventListener("click", () => {
-    document.documentElement.dataset.theme = dark() ? "light" : "dark";
-    $("theme").setAttribute("aria-pressed", dark());
-  });
   $("query").addEventListener("input", search);
   $("query").addEventListener("keydown", (event) => {
     if (event.key === "Enter" && event.shiftKey) { event.preventDefault(); walk(-1); }

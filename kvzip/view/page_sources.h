@@ -15,6 +15,8 @@ inline constexpr std::string_view kPageDataMark = "<!-- data -->";
 std::string_view view_page_source();
 /// Of `kvzip view --answers`.
 std::string_view answers_page_source();
+/// Of `kvzip attention`.
+std::string_view attention_page_source();
 
 /// JSON that may stand inside a <script> element: no `<`, `>` or `&` in it, and U+FFFD for what is no UTF-8.
 std::string page_json(const nlohmann::ordered_json& data);

@@ -42,6 +42,7 @@ class Browser:
         self.session = self.call("Target.attachToTarget", targetId=pages[0]["targetId"], flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
+        self.call("Emulation.setFocusEmulationEnabled", enabled=True)  # else nothing on the page gets a focus event
 
     @staticmethod
     def _high(fd):
