@@ -32,8 +32,18 @@ if(NOT KVZIP_CUDNN_FRONTEND_INCLUDE)
   message(FATAL_ERROR "cudnn_frontend.h not found: run scripts/setup, or build without CUDA (-DKVZIP_CUDA=OFF)")
 endif()
 
+# NCCL's header, for several GPUs: CUDA's folder may have it, PyPI's nvidia-nccl-cu13 does. The library is loaded at run time.
+file(GLOB KVZIP_PYPI_NCCL ${CMAKE_SOURCE_DIR}/.deps/venv/lib/python3*/site-packages/nvidia/nccl/include)
+find_path(KVZIP_NCCL_INCLUDE nccl.h HINTS ${CUDAToolkit_INCLUDE_DIRS} ${KVZIP_PYPI_NCCL})
+if(NOT KVZIP_NCCL_INCLUDE)
+  message(STATUS "nccl.h not found: building for one GPU at a time")
+endif()
+
 function(kvzip_use_cuda target)
   target_include_directories(${target} SYSTEM PRIVATE ${CUDAToolkit_INCLUDE_DIRS} ${KVZIP_CUDNN_FRONTEND_INCLUDE})
+  if(KVZIP_NCCL_INCLUDE)
+    target_include_directories(${target} SYSTEM PRIVATE ${KVZIP_NCCL_INCLUDE})
+  endif()
   target_link_libraries(${target} PRIVATE CUDA::cudart_static ${CMAKE_DL_LIBS})
   target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra>)
   # cuDNN is looked up at run time; its header-only front end takes minutes to optimise, for a handful of calls per layer.

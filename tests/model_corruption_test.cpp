@@ -27,7 +27,7 @@ TEST_F(ModelCorruptionTest, ConfigurationAndWeightsOfFlippedHeaders) {
     const Gguf file = Gguf::from_bytes("damaged.gguf", bytes);
     ModelConfig config = read_config(file);
     config.vocab = 49152;
-    load_weights(file, config, *backend_, WeightMode::stored);
+    load_weights(file, config, *backend_, {});
   };
   const MutationCounts counts = try_byte_flips(file_.bytes(), header_bytes(), dense, 2000, open);
   EXPECT_EQ(counts.opened + counts.rejected, 2000U);

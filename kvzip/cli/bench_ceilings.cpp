@@ -88,10 +88,10 @@ double prefill_flop(const Model& model, size_t tokens) {
 
 double decode_bytes(const Model& model, size_t kv_bytes) {
   const Weights& weights = model.weights();
-  const auto embedding = static_cast<double>(weights.embedding.rows * weights.embedding.stride);
-  // Of an embedding that is not the output matrix too, a token reads one row.
-  const bool tied = weights.output.data == weights.embedding.data;
-  return static_cast<double>(weights.bytes) - (tied ? 0 : embedding) + static_cast<double>(kv_bytes);
+  // Of the embedding a token reads one row; where it is the output matrix too, what the device has of that.
+  const size_t embedding = weights.embedding.rows * weights.embedding.stride;
+  const size_t output = model.config().tied_output ? weights.output.rows * weights.output.stride : 0;
+  return static_cast<double>(weights.bytes - embedding + output + kv_bytes);
 }
 
 }  // namespace kvzip::cli

@@ -12,7 +12,7 @@ struct Ceilings {
 /// Takes a second or two, and memory for it that is given back. Throws Error{memory}.
 Ceilings measure_ceilings(Backend& backend);
 
-/// Floating-point operations of reading `tokens`: matrices, and attention over what each query sees.
+/// Floating-point operations of reading `tokens`, of one device: matrices, and attention over what each query sees.
 double prefill_flop(const Model& model, size_t tokens);
 /// Bytes that a token's pass reads at least: all matrices once, and `kv_bytes`.
 double decode_bytes(const Model& model, size_t kv_bytes);

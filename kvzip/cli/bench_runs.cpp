@@ -9,6 +9,7 @@
 #include <random>
 
 #include "kvzip/cli/interrupt.h"
+#include "kvzip/stages/shared_heads.h"
 
 namespace kvzip::cli {
 namespace {
@@ -158,8 +159,8 @@ std::vector<DecodeFigure> Bench::decode(size_t depth) const {
     ratios = {1};
   } else {
     Reading reading = read(depth);
-    Scores scores = made_up_scores(reading.tail.shape(), depth, plan_.seed);
-    for (const double ratio : ratios) keeps.push_back(select(scores, Level::pair, ratio).keep);
+    Scores scores = made_up_scores(whole_shape(engine_.model, reading.tail.shape()), depth, plan_.seed);
+    for (const double ratio : ratios) keeps.push_back(own_keep(engine_.model, select(scores, Level::pair, ratio).keep));
     const Keep all = select(scores, Level::pair, 1).keep;
     context = compress(engine_.model, std::move(reading), std::move(scores), all);
   }

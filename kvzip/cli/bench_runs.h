@@ -45,8 +45,8 @@ struct DecodeFigure {
   size_t depth = 0;
   double keep = 1;
   size_t questions = 1;  ///< answered at once
-  size_t kv_bytes = 0;
-  Spread tokens_per_s;  ///< of all questions
+  size_t kv_bytes = 0;   ///< on one device
+  Spread tokens_per_s;   ///< of all questions
 };
 
 /// Runs on documents of random tokens, of which the time doesn't depend on what they say. All throw Error{cancelled}.

@@ -14,10 +14,12 @@
 #include "kvzip/cli/head_scores_file.h"
 #include "kvzip/cli/interrupt.h"
 #include "kvzip/cli/questions.h"
+#include "kvzip/cli/ranks.h"
 #include "kvzip/cli/read_document.h"
 #include "kvzip/cli/streaming.h"
 #include "kvzip/cli/terminal.h"
 #include "kvzip/stages/answer_together.h"
+#include "kvzip/stages/shared_heads.h"
 
 namespace kvzip::cli {
 namespace {
@@ -54,9 +56,17 @@ class Ask {
       throw Error(ErrorCode::usage, fmt::format("{}: needs the document itself, and {} is a context file",
                                                 flags_.full ? "--full" : "--compare", flags_.file));
     }
+    const size_t devices = device_list(flags_.engine.device, flags_.engine.gpus).size();
+    if (stored && devices > 1) {
+      throw Error(ErrorCode::usage,
+                  fmt::format("{}: a context file is used on one device, found {} of them", flags_.file, devices));
+    }
     const std::string text = stored ? "" : read_document(flags_.file);
     const bool may_prompt = !flags_.compare && !flags_.output.json;
     questions_ = gather_questions({flags_.file, flags_.questions, flags_.questions_file, may_prompt});
+
+    if (!questions_ && devices > 1)
+      throw Error(ErrorCode::usage, "questions: expected some on the command line or in a file for several devices");
 
     engine_ = load_engine(flags_.engine, bar_);
     report_.document = document_name(flags_.file);
@@ -84,7 +94,7 @@ class Ask {
     report_.system_tokens = document.reading.system.size();
     report_.document_tokens = document.reading.document.size();
     report_.prefill_seconds = document.seconds;
-    report_.kv_bytes_full = document.reading.tail.bytes();
+    report_.kv_bytes_full = sum_of_devices(engine_->model, document.reading.tail.bytes());
     if (flags_.full) {
       answer_full(std::move(document.reading));
     } else {
@@ -94,8 +104,9 @@ class Ask {
 
   /// False where the store doesn't have the document, or not as it is asked for.
   bool answer_from_store(const std::string& text) {
-    // What --full and --compare need is the whole memory, and other documents' head scores have no name in the store.
-    if (flags_.full || flags_.compare || heads_ || !engine_->model.has_tokenizer()) return false;
+    // What --full and --compare need is the whole memory, other documents' head scores have no name in the store, and
+    // of several devices each has a part only.
+    if (flags_.full || flags_.compare || heads_ || !engine_->model.has_tokenizer() || engine_->group) return false;
     store_.emplace(flags_.store, bar_);
     if (!store_->is_on()) return false;
     address_ = store_->address(*engine_, text, flags_.keep, flags_.reading);
@@ -127,7 +138,7 @@ class Ask {
   void answer_full(Reading&& reading) {
     if (!is_quantised(reading.kv_type)) return answer_all(past_of(reading.tail), report_.full);
     const Context context = hold_all(engine_->model, std::move(reading));
-    report_.kv_bytes_full = context.bytes();
+    report_.kv_bytes_full = sum_of_devices(engine_->model, context.bytes());
     const ContextCut cut(context, context.held());
     answer_all(past_of(cut), report_.full);
   }
@@ -151,7 +162,7 @@ class Ask {
     const Context context = compress(engine_->model, std::move(reading), std::move(scored.scores), keep);
     report_.compression_seconds = compressing.seconds();
     report_.compressed = true;
-    report_.kv_bytes_kept = context.bytes();
+    report_.kv_bytes_kept = sum_of_devices(engine_->model, context.bytes());
     report_.kept_ratio = keep.ratio();
     bar_.note("compression", fmt::format("{} of the document's pairs kept, {} -> {}", format_percent(keep.ratio()),
                                          format_bytes(report_.kv_bytes_full), format_bytes(report_.kv_bytes_kept)));
@@ -252,6 +263,7 @@ std::function<void()> add_ask(CLI::App& command) {
   add_keep_options(command, flags->keep);
   add_answer_options(command, flags->answers);
   add_engine_options(command, flags->engine);
+  add_gpus_option(command, flags->engine);
   add_reading_options(command, flags->reading);
   add_key_option(command, flags->key);
   add_store_options(command, flags->store);

@@ -57,6 +57,7 @@ Json json_of(const Spread& spread) { return {{"median", spread.median}, {"min", 
 
 Json to_json(const BenchReport& report, const Engine& engine) {
   Json json = {{"machine", engine.backend->description()},
+               {"devices", engine.model.ranks()},
                {"threads", thread_count()},
                {"model", engine.model.source().path()},
                {"load_seconds", engine.load_seconds},
@@ -122,10 +123,11 @@ std::string to_text(const BenchReport& report, const Engine& engine, size_t repe
                fmt::format("{:.1f} GB/s", decode_rate(model, figure) / 1e9)});
   }
   const std::string ceilings =
-      fmt::format("The device copies {:.1f} GB/s and multiplies at {:.2f} TFLOP/s; memory in use at most {}",
-                  report.ceilings.copy_bytes_per_s / 1e9, report.ceilings.product_flop_per_s / 1e12,
-                  format_bytes(report.peak_bytes));
-  return fmt::format("{}, {}\n{}, loaded in {}, {}\n\n{}\n{}\n", engine.backend->description(),
+      fmt::format("{} copies {:.1f} GB/s and multiplies at {:.2f} TFLOP/s; memory in use at most {}",
+                  engine.group ? "Of several devices, each" : "The device", report.ceilings.copy_bytes_per_s / 1e9,
+                  report.ceilings.product_flop_per_s / 1e12, format_bytes(report.peak_bytes));
+  const std::string shared = engine.group ? fmt::format("{} devices, figures achieved by each: ", model.ranks()) : "";
+  return fmt::format("{}{}, {}\n{}, loaded in {}, {}\n\n{}\n{}\n", shared, engine.backend->description(),
                      counted(thread_count(), "thread"), engine.model.config().name, format_seconds(engine.load_seconds),
                      counted(repetitions, "repetition"), table.render(look), ceilings);
 }
@@ -221,6 +223,7 @@ std::function<void()> add_bench(CLI::App& command) {
       ->capture_default_str();
   command.add_flag("--quick", flags->quick, "A short run: 512 read, 1,024 scored, decoding after 0 and 1,024");
   add_engine_options(command, flags->engine);
+  add_gpus_option(command, flags->engine);
   command
       .add_option("--shape", flags->shape,
                   fmt::format("Random weights in place of a model: {}", fmt::join(shape_names(), ", ")))
@@ -235,6 +238,7 @@ std::function<void()> add_bench(CLI::App& command) {
       "  kvzip bench --quick\n"
       "  kvzip bench --prefill 2048 --depths 4096 --keeps 1,0.3 -r 9 --only prefill,decode\n"
       "  kvzip bench --device cuda --shape llama3.1-8b --context 32768 --kv-type bf16\n"
+      "  kvzip bench --gpus 2 --shape llama3.1-8b --context 122880 --kv-type bf16\n"
       "  kvzip bench --only decode --kv-type q8_0                memory of half the size\n"
       "  kvzip bench --json > here.json\n"
       "  kvzip bench kv-cache                                    what a KV cache is worth\n");

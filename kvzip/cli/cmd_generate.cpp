@@ -56,6 +56,7 @@ std::function<void()> add_generate(CLI::App& command) {
   command.add_option("PROMPT", flags->prompt, "The text to continue; - is standard input")->required();
   add_answer_options(command, flags->answers);
   add_engine_options(command, flags->engine);
+  add_gpus_option(command, flags->engine);
   add_reading_options(command, flags->reading);
   add_output_options(command, flags->output);
   command.footer(

@@ -3,14 +3,32 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "kvzip/cli/display_text.h"
 #include "kvzip/cli/format.h"
 #include "kvzip/cli/interrupt.h"
+#include "kvzip/cli/ranks.h"
 #include "kvzip/cli/read_document.h"
+#include "kvzip/stages/shared_heads.h"
 
 namespace kvzip::cli {
+namespace {
+
+/// The process of one of the devices, where there are several.
+Rank rank_of(const EngineFlags& flags, const std::vector<std::string>& devices) {
+  if (devices.size() == 1) return {};
+  if (!flags.may_share) {
+    throw Error(ErrorCode::usage,
+                fmt::format("device '{}': this command uses one device; ask, generate and bench can share a model "
+                            "between several",
+                            flags.device));
+  }
+  return start_ranks(devices);
+}
+
+}  // namespace
 
 Engine load_engine(const EngineFlags& flags, ProgressBar& bar) {
   return load_engine(flags, bar, [&] { return open_model_files(find_model(flags.model)); });
@@ -23,16 +41,23 @@ Engine load_engine(const EngineFlags& flags, ProgressBar& bar, const std::functi
                        .chat_template = flags.chat_template};
   if (!flags.rope_scaling.empty()) options.rope_scaling = parse_rope_option(flags.rope_scaling);
   const Stopwatch watch;
+  const std::vector<std::string> devices = device_list(flags.device, flags.gpus);
+  const Rank rank = rank_of(flags, devices);
   set_thread_count(flags.threads);
-  std::unique_ptr<Backend> backend = make_backend(flags.device);
+  if (flags.threads == 0 && devices.size() > 1) set_thread_count(std::max<size_t>(1, thread_count() / devices.size()));
+  std::unique_ptr<Backend> backend = make_backend(devices[rank.index]);
+  std::unique_ptr<Group> group;
+  if (rank.memory != nullptr) group = make_group(*backend, *rank.memory, rank.index);
+  options.group = group.get();
   ModelFiles files = open();
   if (!flags.encoders) require_decoder(files.config);
   if (options.weights == WeightMode::f32) backend->set_precision(Precision::exact);
   Model model = Model::from_files(std::move(files), *backend, options);
   throw_if_interrupted();
   const double seconds = watch.seconds();
-  bar.note("model", fmt::format("{}, {}", one_line(model.config().name), format_seconds(seconds)));
-  return {std::move(backend), std::move(model), seconds, options.weights == WeightMode::f32};
+  const std::string shared = devices.size() > 1 ? fmt::format(", on {} devices", devices.size()) : "";
+  bar.note("model", fmt::format("{}, {}{}", one_line(model.config().name), format_seconds(seconds), shared));
+  return {std::move(backend), std::move(group), std::move(model), seconds, options.weights == WeightMode::f32};
 }
 
 ReadDocument read(const Engine& engine, const std::string& path, std::string_view text, const ReadingFlags& flags,
@@ -54,7 +79,8 @@ ScoredDocument score_and_select(const Engine& engine, const Reading& reading, co
                                 const KeepFlags& keep, const HeadScores* heads, ProgressBar& bar) {
   ScoredDocument result;
   // An amount that can't be kept is known before the scoring.
-  result.ratio = keep_ratio(keep.amount(), reading.context_shape(), reading.system.size(), reading.document.size());
+  result.ratio = keep_ratio(keep.amount(), whole_shape(engine.model, reading.context_shape()), reading.system.size(),
+                            reading.document.size());
   const Stopwatch watch;
   result.scores =
       score_by(method_by_name(keep.method), engine.model, reading,

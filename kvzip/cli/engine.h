@@ -22,11 +22,14 @@ class Stopwatch {
 
 struct Engine {
   std::unique_ptr<Backend> backend;
+  std::unique_ptr<Group> group;  ///< of devices that share the model; null where there is one
   Model model;
   double load_seconds = 0;
   bool exact = false;  ///< weights in f32, for comparison
 };
-/// Loads the model and says so on `bar`.
+/// Loads the model and says so on `bar`. Where the flags name several devices, returns in a process of each of them
+/// (start_ranks()), so that everything that the command reads must have been read. Throws Error{usage} for several
+/// where the command can use one.
 Engine load_engine(const EngineFlags& flags, ProgressBar& bar);
 /// The same for a model that `open` gives in place of the one that the flags name.
 Engine load_engine(const EngineFlags& flags, ProgressBar& bar, const std::function<ModelFiles()>& open);

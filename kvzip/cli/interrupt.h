@@ -7,6 +7,8 @@ namespace kvzip::cli {
 void catch_interrupt();
 /// Whether Ctrl-C was pressed. Cheap enough to ask after every token.
 bool interrupted();
+/// Whether that was another process's doing: a terminal tells all processes of a command by itself.
+bool interrupt_was_sent();
 /// Forgets it and catches the next one: for programs that go on after a cancelled answer.
 void clear_interrupt();
 /// Throws Error{cancelled} if Ctrl-C was pressed.

@@ -14,6 +14,7 @@
 #include "kvzip/cli/display_text.h"
 #include "kvzip/cli/interrupt.h"
 #include "kvzip/cli/json_output.h"
+#include "kvzip/cli/ranks.h"
 
 namespace kvzip::cli {
 namespace {
@@ -61,6 +62,7 @@ int exit_code(ErrorCode code) {
 int fail(std::string_view message, int code, bool json) {
   const std::string line = one_line(message);
   std::fflush(stdout);
+  if (report_failure(line, code)) return code;  // one of several processes: the one that waits for them says it
   fmt::print(stderr, "kvzip: {}\n", line);
   if (json) print_json_error(line);
   return code;
@@ -98,6 +100,8 @@ int guarded(int count, char** arguments) {
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
       return fail("standard output: can't be written", kFailed, false);
     return code;
+  } catch (const RanksEnded& end) {
+    return end.line().empty() ? end.code() : fail(end.line(), end.code(), json);
   } catch (const Error& error) {
     return fail(error.what(), exit_code(error.code()), json);
   } catch (const std::bad_alloc&) {

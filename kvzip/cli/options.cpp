@@ -74,6 +74,15 @@ void add_engine_options(CLI::App& command, EngineFlags& flags) {
   add_threads_option(command, flags.threads);
 }
 
+void add_gpus_option(CLI::App& command, EngineFlags& flags) {
+  constexpr size_t kMostGpus = 64;
+  flags.may_share = true;
+  command
+      .add_option("--gpus", flags.gpus,
+                  "Share the model between the first N GPUs of this machine; --device cuda:0,2 names others")
+      ->check(whole(1, kMostGpus));
+}
+
 DType ReadingFlags::dtype() const {
   const auto named = [this](DType type) { return dtype_name(type) == kv_type; };
   return *std::find_if(std::begin(kKvTypes), std::end(kKvTypes), named);

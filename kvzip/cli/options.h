@@ -23,7 +23,9 @@ struct EngineFlags {
   std::string model = "smollm2";
   std::string chat_template;       ///< empty = by the model
   std::string weights = "stored";  ///< or f32
-  std::string device = "cpu";      ///< as make_backend() takes it
+  std::string device = "cpu";      ///< as make_backend() takes it; several as device_list() says
+  size_t gpus = 0;                 ///< so many, the first ones; 0 = as `device` says
+  bool may_share = false;          ///< whether the command can use several devices
   std::string rope_scaling;        ///< empty = as the model's files say
   size_t threads = 0;              ///< 0 = one per core
   bool encoders = false;           ///< the command has a use for them; not an option
@@ -31,6 +33,8 @@ struct EngineFlags {
 void add_model_option(CLI::App& command, EngineFlags& flags);
 void add_device_option(CLI::App& command, EngineFlags& flags);
 void add_engine_options(CLI::App& command, EngineFlags& flags);
+/// `--gpus`, for commands that several devices can run.
+void add_gpus_option(CLI::App& command, EngineFlags& flags);
 
 /// How a document is read.
 struct ReadingFlags {

@@ -122,9 +122,9 @@ void Forward::feed_forward(size_t index, size_t rows) {
   Backend& backend = model_->backend();
   const Arch& arch = *model_->config().arch;
   const LayerWeights& weights = model_->weights().layers[index];
-  const View x = last(x_, rows), normed = normed_.view(rows), gate = gate_.view(rows), up = up_.view(rows);
+  const View gate = gate_.view(rows), up = up_.view(rows);
 
-  const LinearInput in = normed_input(x, weights.feed_forward_norm);
+  const LinearInput in = normed_input(last(x_, rows), weights.feed_forward_norm);
   if (arch.gated) {
     backend.gated_linear(in, {weights.gate, weights.gate_bias, gate, false}, {weights.up, weights.up_bias, up, false},
                          model_->config().activation);
@@ -132,14 +132,24 @@ void Forward::feed_forward(size_t index, size_t rows) {
     backend.linear(in, std::array{LinearPart{weights.up, weights.up_bias, gate, false}});
     backend.activate(gate, model_->config().activation);
   }
-  if (weights.post_feed_forward_norm == nullptr) {
-    backend.linear(gate, std::array{LinearPart{weights.down, weights.down_bias, x, true}});
-  } else {
-    backend.linear(gate, std::array{LinearPart{weights.down, weights.down_bias, normed, false}});
-    backend.rms_norm(normed, weights.post_feed_forward_norm, model_->config().norm_eps, normed);
-    backend.add(x, normed);
-  }
-  norm_sum(x, weights.feed_forward_norm);
+  add_product(gate, weights.down, weights.down_bias, weights.post_feed_forward_norm);
+  norm_sum(last(x_, rows), weights.feed_forward_norm);
+}
+
+// Adds in * weight^T to the last rows of the residual stream, after a norm where there is one. Where several devices
+// share the model, each has a part of the sum: one of them adds its part to the stream, and what all have together is
+// the new one.
+void Forward::add_product(const ConstView& in, const ConstView& weight, const float* bias, const float* norm) {
+  Backend& backend = model_->backend();
+  Group* const group = model_->group();
+  const View x = last(x_, in.rows), normed = normed_.view(in.rows);
+  const View out = norm == nullptr ? x : normed;
+  const bool adds = norm == nullptr && (group == nullptr || group->rank() == 0);
+  backend.linear(in, std::array{LinearPart{weight, bias, out, adds}});
+  if (group != nullptr) group->all_reduce(out);
+  if (norm == nullptr) return;
+  backend.rms_norm(normed, norm, model_->config().norm_eps, normed);
+  backend.add(x, normed);
 }
 
 // A LayerNorm is done at once, an RMS norm is left to the products. Sums that are normed already only need the type
@@ -168,10 +178,28 @@ void Forward::norm_sum(const View& x, const NormWeights& weights) {
 
 View Forward::logits_on_device(size_t rows) {
   Backend& backend = model_->backend();
-  if (logits_.view().rows < rows) logits_ = Tensor(backend, DType::f32, rows, model_->config().vocab);
+  const Weights& weights = model_->weights();
+  const size_t vocab = model_->config().vocab, part = weights.output.rows;
+  if (logits_.view().rows < rows) logits_ = Tensor(backend, DType::f32, rows, vocab);
   const View out = logits_.view(rows);
-  backend.linear(normed_input(last(x_, rows), model_->weights().output_norm),
-                 std::array{LinearPart{model_->weights().output, nullptr, out, false}});
+  const LinearInput in = normed_input(last(x_, rows), weights.output_norm);
+  if (part == vocab) {
+    backend.linear(in, std::array{LinearPart{weights.output, nullptr, out, false}});
+    return out;
+  }
+  // Every device has a stretch of the vocabulary: [ranks, rows, part], which for one row is [rows, vocab] already.
+  Group& group = *model_->group();
+  const Tensor apart = rows == 1 ? Tensor() : Tensor(backend, DType::f32, group.size() * rows, part);
+  const View parts =
+      rows == 1 ? View{out.data, DType::f32, group.size(), part, row_bytes(DType::f32, part)} : apart.view();
+  check(out.data != nullptr && parts.data != nullptr, "there is room for logits");
+  const View own = rows_of(parts, group.rank() * rows, rows);
+  backend.linear(in, std::array{LinearPart{weights.output, nullptr, own, false}});
+  group.all_gather(own.data, parts.data, rows * own.stride);
+  for (size_t rank = 0; rows > 1 && rank < group.size(); ++rank) {
+    float* const column = static_cast<float*>(out.data) + rank * part;
+    backend.convert(rows_of(parts, rank * rows, rows), View{column, DType::f32, rows, part, out.stride});
+  }
   return out;
 }
 

@@ -80,6 +80,7 @@ class Forward {
   void attend(const Batch& batch, size_t index, size_t in, size_t out);
   void attend_each(const AttendArgs& all, size_t kv_layer);
   void feed_forward(size_t index, size_t rows);
+  void add_product(const ConstView& in, const ConstView& weight, const float* bias, const float* norm);
   LinearInput normed_input(const ConstView& x, const NormWeights& weights);
   void norm_sum(const View& x, const NormWeights& weights);
   void rotate(const View& x, size_t layer);

@@ -85,16 +85,8 @@ void Forward::attend(const Batch& batch, size_t index, size_t in, size_t out) {
     attend_each(args, kv_layer);
   }
   if (out == 0) return;
-  const ConstView attended = last(attended_, out);
-  const View x = last(x_, out), normed = normed_.view(out);
-  if (weights.post_attention_norm == nullptr) {
-    backend.linear(attended, std::array{LinearPart{weights.o, weights.o_bias, x, true}});
-  } else {
-    backend.linear(attended, std::array{LinearPart{weights.o, weights.o_bias, normed, false}});
-    backend.rms_norm(normed, weights.post_attention_norm, config.norm_eps, normed);
-    backend.add(x, normed);
-  }
-  norm_sum(x, weights.attention_norm);
+  add_product(last(attended_, out), weights.o, weights.o_bias, weights.post_attention_norm);
+  norm_sum(last(x_, out), weights.attention_norm);
 }
 
 // One row for each conversation: the past is the same for all, the tail its own.

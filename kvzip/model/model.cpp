@@ -5,6 +5,7 @@
 
 #include "kvzip/model/hf_tokenizer.h"
 #include "kvzip/model/padded_tokenizer.h"
+#include "kvzip/model/share.h"
 
 namespace kvzip {
 
@@ -16,8 +17,11 @@ Model Model::from_files(ModelFiles files, Backend& backend, const ModelOptions& 
   Model model;
   model.source_ = std::move(files.weights);
   model.backend_ = &backend;
+  model.group_ = options.group;
   model.config_ = std::move(files.config);
   if (options.rope_scaling) apply_rope_option(*options.rope_scaling, model.config_);
+  const Share share = model.group_ == nullptr ? Share{} : Share{model.group_->rank(), model.group_->size()};
+  model.config_ = share_of(model.config_, share, model.source_->path());
   const size_t vocab = model.config_.vocab;
   model.tokenizer_ = std::move(files.tokenizer);
   model.spelled_tokens_ = vocab;
@@ -25,7 +29,7 @@ Model Model::from_files(ModelFiles files, Backend& backend, const ModelOptions& 
     model.spelled_tokens_ = std::min(vocab, model.tokenizer_->vocab_size());
     model.tokenizer_ = std::make_unique<PaddedTokenizer>(std::move(model.tokenizer_), vocab);
   }
-  model.weights_ = load_weights(*model.source_, model.config_, backend, options.weights);
+  model.weights_ = load_weights(*model.source_, model.config_, backend, {options.weights, share});
   model.stop_tokens_ = std::move(files.stop_tokens);
   model.opening_token_ = files.opening_token;
   if (!options.chat_template.empty()) {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "kvzip/backend/backend.h"
+#include "kvzip/backend/group.h"
 #include "kvzip/cache/shape.h"
 #include "kvzip/model/config.h"
 #include "kvzip/model/model_files.h"
@@ -21,6 +21,7 @@ struct ModelOptions {
   WeightMode weights = WeightMode::stored;
   std::string chat_template{};               ///< name of a template; empty = by the model's special tokens
   std::optional<RopeOption> rope_scaling{};  ///< none = as the files say
+  Group* group = nullptr;                    ///< of devices that share the model; null = one device has all of it
 };
 
 class Model {
@@ -28,11 +29,16 @@ class Model {
   /// Loads a GGUF file or a Hugging Face folder. Throws Error naming the file and what is wrong with it. `backend` must
   /// outlive the model.
   static Model load(const std::string& path, Backend& backend, const ModelOptions& options = {});
-  /// The same from files that are already open.
+  /// The same from files that are already open. Where several devices share the model, their number must divide its KV
+  /// heads and feed-forward width, else Error{unsupported}; the group must outlive the model.
   static Model from_files(ModelFiles files, Backend& backend, const ModelOptions& options = {});
 
   Backend& backend() const { return *backend_; }
+  /// Of what this device computes: its own heads and its part of the feed-forward width.
   const ModelConfig& config() const { return config_; }
+  /// Devices that share the model, and the means to exchange data with them: null where there is one.
+  size_t ranks() const { return group_ == nullptr ? 1 : group_->size(); }
+  Group* group() const { return group_; }
   const Weights& weights() const { return weights_; }
   /// A folder without a tokenizer works on token ids alone: then tokenizer() throws Error{input}.
   bool has_tokenizer() const { return tokenizer_ != nullptr; }
@@ -54,6 +60,7 @@ class Model {
 
   std::unique_ptr<TensorSource> source_;  // weights point into its mappings
   Backend* backend_ = nullptr;
+  Group* group_ = nullptr;
   ModelConfig config_;
   Weights weights_;
   std::unique_ptr<Tokenizer> tokenizer_;

@@ -6,6 +6,7 @@
 
 #include "kvzip/backend/backend.h"
 #include "kvzip/model/config.h"
+#include "kvzip/model/share.h"
 #include "kvzip/model/tensor_source.h"
 
 namespace kvzip {
@@ -42,7 +43,7 @@ struct LayerWeights {
 
 struct Weights {
   ConstView embedding;         ///< `[vocab, hidden]`
-  ConstView output;            ///< `[vocab, hidden]`; the embedding again where they are tied
+  ConstView output;            ///< `[vocab, hidden]`, or the device's output_rows() of it; rows of a tied embedding
   ConstView positions;         ///< `[context_length, hidden]`, where positions are learned
   ConstView token_types;       ///< `[token_types, hidden]`, where there are any
   NormWeights embedding_norm;  ///< with post_norm; null otherwise
@@ -55,8 +56,16 @@ struct Weights {
   size_t bytes = 0;  ///< of all matrices and vectors as held
 };
 
-/// Loads every tensor that the family needs. Throws Error{input} naming a tensor that is missing or of the wrong shape,
-/// and what was expected.
-Weights load_weights(const TensorSource& source, const ModelConfig& config, Backend& backend, WeightMode mode);
+struct WeightOptions {
+  WeightMode mode = WeightMode::stored;
+  Share share{};
+};
+
+/// Loads every tensor that the family needs; `config` says what the device computes, and of each tensor no more than
+/// that is loaded. Biases of products that are summed over the devices go to the first one. Throws Error{input} naming
+/// a tensor that is missing or of the wrong shape, and what was expected; Error{unsupported} where a share would begin
+/// or end within a quantised block.
+Weights load_weights(const TensorSource& source, const ModelConfig& config, Backend& backend,
+                     const WeightOptions& options);
 
 }  // namespace kvzip

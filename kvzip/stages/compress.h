@@ -8,7 +8,8 @@
 namespace kvzip {
 
 /// Keeps `keep` of every head (at least what later cuts will use: a Context can be cut further, never extended). Throws
-/// Error{memory}. The context's rows are of the reading's kv_type.
+/// Error{memory}. The context's rows are of the reading's kv_type. `scores` and `keep` are of all heads of the model;
+/// where several devices share it, the context has the device's own, and cuts of it take own_keep() (shared_heads.h).
 Context compress(const Model& model, Reading&& reading, Scores scores, const Keep& keep);
 
 /// Keeps everything, unscored and in reading order: for a reading whose kv_type only a context can hold. Throws

@@ -6,12 +6,16 @@
 
 #include "kvzip/base/error.h"
 #include "kvzip/stages/reconstruct.h"
+#include "kvzip/stages/shared_heads.h"
 
 namespace kvzip {
 namespace {
 
 // Room for the libraries' own scratch: dequantised tiles, packed panels, stashed logits.
 constexpr size_t kScratchBytes = size_t{64} << 20U;
+
+/// Of devices that share a model, what the fullest has left: all must come to the same decisions.
+size_t available_memory(const Model& model) { return least_of_devices(model, model.backend().available_memory()); }
 
 }  // namespace
 
@@ -36,14 +40,14 @@ MemoryEstimate estimate_memory(const Model& model, size_t tokens, DType kv_type,
 size_t batch_rows(const Model& model, size_t tokens, DType kv_type, size_t wanted, size_t chunk) {
   constexpr size_t kLeast = 256;  // fewer save next to nothing beside the rest
   if (wanted > 0) return wanted;
-  const size_t available = model.backend().available_memory();
+  const size_t available = available_memory(model);
   size_t batch = std::min(model.backend().preferred_batch(), std::max(tokens, kLeast));
   while (batch > kLeast && estimate_memory(model, tokens, kv_type, batch, chunk).total() > available) batch /= 2;
   return batch;
 }
 
 void require_memory(const Model& model, size_t tokens, DType kv_type, size_t batch, size_t chunk) {
-  const size_t available = model.backend().available_memory();
+  const size_t available = available_memory(model);
   const MemoryEstimate need = estimate_memory(model, tokens, kv_type, batch, chunk);
   if (need.total() <= available) return;
   size_t fits = 0;

@@ -12,6 +12,7 @@
 #include "kvzip/base/check.h"
 #include "kvzip/base/parallel.h"
 #include "kvzip/stages/chunk_rows.h"
+#include "kvzip/stages/shared_heads.h"
 
 namespace kvzip {
 namespace {
@@ -94,7 +95,7 @@ Scores score(const Model& model, const Reading& reading, const std::vector<Repea
   for (const RepeatInput& input : inputs) total += input.ids.size();
 
   if (shape.global_layers().empty()) {  // nothing to choose from: every layer keeps its window
-    return {0, shape.kv_heads, reading.document.size()};
+    return {0, whole_shape(model, shape).kv_heads, reading.document.size()};
   }
   LogScores scores(model, shape, reading.document.size());
   std::optional<ChunkRows> local;
@@ -119,7 +120,7 @@ Scores score(const Model& model, const Reading& reading, const std::vector<Repea
     });
     done += input.ids.size();
   }
-  return scores.take();
+  return whole_scores(model, scores.take());
 }
 
 }  // namespace kvzip

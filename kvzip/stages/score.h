@@ -31,7 +31,8 @@ struct ScoreOptions {
 
 /// Scores every document position per global layer and KV head: the largest share of attention that any query of the
 /// repetition, in any query head of the group, gives to it among [system | its chunk | the repeat input] (Kim et al.
-/// 2025, eq. 2 and 3). Sliding layers see their window in both kinds of scoring. The reading stays as it is.
+/// 2025, eq. 2 and 3). Sliding layers see their window in both kinds of scoring. The reading stays as it is. Where
+/// several devices share the model, all of them get the scores of all heads.
 Scores score(const Model& model, const Reading& reading, const ScoreOptions& options = {});
 /// The same with repeat inputs of the caller's own; positions that none of them covers score 0.
 Scores score(const Model& model, const Reading& reading, const std::vector<RepeatInput>& inputs,

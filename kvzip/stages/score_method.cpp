@@ -96,6 +96,10 @@ class Replay {
 
 Scores score_by(const ScoringMethod& method, const Model& model, const Reading& reading, const ScoreOptions& options) {
   if (method.source == Source::repetition) return score(model, reading, options);
+  if (model.ranks() > 1) {
+    throw Error(ErrorCode::usage,
+                fmt::format("method {}: expected kvzip where several devices share the model", method.name));
+  }
   if (method.source == Source::weighted_repetition) return score_plus(model, reading, options);
   const CacheShape& shape = reading.tail.shape();
   const std::vector<size_t> layers = shape.global_layers();

@@ -53,9 +53,10 @@ class CudaBackend final : public Backend {
   void attend_together(std::span<const AttendArgs> calls) override;
   void likeliest(const ConstView& logits, std::span<size_t> places) override;
 
- private:
-  /// The stream, for an operation of the calling thread.
+  /// The stream, for an operation of the calling thread, whose current GPU it selects.
   cudaStream_t stream() const;
+
+ private:
   /// A device copy of host values that lives until later operations of the stream are done with it.
   Buffer on_device(const void* host, size_t bytes);
 
