@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/cli_process.h"
+#include "tests/redis_server.h"
 #include "tests/test_paths.h"
 
 namespace kvzip {
@@ -144,6 +145,54 @@ TEST_F(Store, WrongNamesAreErrors) {
   EXPECT_EQ(run({"store"}).exit_code, 2);
   environment_ = {{"KVZIP_STORE", ""}};
   EXPECT_EQ(run({"store", "list"}).exit_code, 2);
+}
+
+TEST_F(Store, MachinesShareOneOnARedisServer) {
+  RedisServer server({"--requirepass", "right"});
+  const std::string url = server.url(":right@");
+  EXPECT_TRUE(ask({"--store", url}).contains("prefill_seconds"));
+  const Json second = ask({"--store", url, "--keep", "0.1"});
+  EXPECT_EQ(second.at("context_file").get<std::string>().find(server.url()), 0U) << second;
+  EXPECT_LT(second.at("context_bytes_read"), second.at("context_file_bytes"));
+  EXPECT_FALSE(std::filesystem::exists(folder_.file("store"))) << "not in the folder";
+  environment_ = {{"KVZIP_STORE", url}};
+  EXPECT_TRUE(ask().contains("context_file"));
+  EXPECT_EQ(list()[0].at("title"), "log.txt");
+  EXPECT_EQ(run_json({"store", "show", "log.txt"}).at("title"), "log.txt");
+  EXPECT_EQ(run({"store", "pin", "log.txt"}).exit_code, 0);
+  EXPECT_EQ(run_json({"store", "gc", "--max-size", "1KiB"}).at("files"), 0);
+  EXPECT_EQ(run({"store", "rm", "log.txt"}).exit_code, 0);
+  EXPECT_TRUE(list().empty());
+  server.kill();
+  EXPECT_TRUE(ask().contains("prefill_seconds")) << "a store that can't be used is no reason not to answer";
+  for (const Words& words : {Words{"ask", document_, "Who?", "-q", "--store", url}, Words{"store", "list"}}) {
+    const ProcessResult result = run(words);
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_NE(result.err.find("can't be reached"), std::string::npos) << result.err;
+    EXPECT_EQ(result.err.find("right"), std::string::npos) << result.err;
+  }
+  EXPECT_EQ(run({"store", "list", "--store", "redis://host:port"}).exit_code, 2);
+}
+
+TEST_F(Store, WithAKeyOnlyItsHoldersAreBelieved) {
+  ask();
+  environment_.emplace_back("KVZIP_STORE_KEY", write("key", std::string(64, 'a')));
+  EXPECT_TRUE(ask().contains("prefill_seconds")) << "what others wrote";
+  EXPECT_TRUE(ask().contains("context_file")) << "what we wrote";
+  environment_.back().second = write("other", std::string(64, 'b'));
+  EXPECT_TRUE(ask().contains("prefill_seconds"));
+  environment_.back().second = document_;
+  EXPECT_EQ(run({"store", "list"}).exit_code, 1);
+}
+
+TEST_F(Store, AContextUnderAnotherNameIsNotUsed) {
+  ask();
+  const std::string name = list()[0].at("name");
+  const std::string path = folder_.file("store/") + name + ".kvz";
+  const std::string other = write("other.txt", "Nothing about any lighthouse.\n");
+  ASSERT_EQ(run({"compress", other, "-o", path, "-q"}).exit_code, 0);
+  EXPECT_TRUE(ask().contains("prefill_seconds"));
+  EXPECT_TRUE(ask().contains("context_file")) << "it was replaced";
 }
 
 }  // namespace

@@ -15,7 +15,7 @@
 #include "kvzip/base/parallel.h"
 #include "kvzip/store/context_address.h"
 #include "kvzip/store/context_file_test_data.h"
-#include "kvzip/store/context_store.h"
+#include "kvzip/store/folder_store.h"
 #include "tests/test_paths.h"
 
 namespace kvzip {
@@ -65,11 +65,11 @@ struct OneThread {
 class StoreCrash : public testing::Test {
  protected:
   /// One step of a process: pinned contexts come and go, others fill the store, which is collected.
-  void step(ContextStore& store, int process, std::mt19937& random, Ledger& ledger) {
+  void step(FolderStore& store, int process, std::mt19937& random, Ledger& ledger) {
     const int number = static_cast<int>(random() % kNames);
     std::atomic<int>& known = ledger.known.at(process).at(number);
-    const auto write = [&](const std::string& path, uint64_t most) {
-      write_context(path, context_, document_.origin(Level::pair, 0.5), {.most_bytes = most});
+    const auto write = [&](ByteSink& out, uint64_t most) {
+      write_context(out, "context", context_, document_.origin(Level::pair, 0.5), {.most_bytes = most});
     };
     switch (random() % 4) {
       case 0:
@@ -97,7 +97,7 @@ class StoreCrash : public testing::Test {
     if (child != 0) return child;
     try {
       std::mt19937 random(seed);
-      ContextStore store(store_folder_, 20 * one_);
+      FolderStore store(store_folder_, 20 * one_);
       for (;;) step(store, process, random, ledger);
     } catch (...) {
       ::_exit(1);  // nothing may fail but by being killed
@@ -122,7 +122,7 @@ class StoreCrash : public testing::Test {
   }
 
   void check(Ledger& ledger) {
-    const ContextStore store(store_folder_, 20 * one_);
+    FolderStore store(store_folder_, 20 * one_);
     for (const StoreEntry& entry : store.list()) {
       const auto file = store.find(entry.name);
       ASSERT_TRUE(file);
@@ -152,7 +152,7 @@ TEST_F(StoreCrash, KilledProcessesLoseNothing) {
   const char* asked = std::getenv("KVZIP_CRASH_MOMENTS");  // NOLINT(concurrency-mt-unsafe)
   const uint32_t moments = asked == nullptr ? kDefaultMoments : static_cast<uint32_t>(std::atoi(asked));
   const SharedLedger ledger;
-  ContextStore(store_folder_, 20 * one_);
+  FolderStore(store_folder_, 20 * one_);
   for (uint32_t moment = 0; moment < moments; ++moment) {
     run_and_kill(moment, *ledger);
     if (HasFatalFailure()) return;

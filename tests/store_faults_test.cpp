@@ -12,7 +12,7 @@
 #include "kvzip/base/error.h"
 #include "kvzip/store/context_address.h"
 #include "kvzip/store/context_file_test_data.h"
-#include "kvzip/store/context_store.h"
+#include "kvzip/store/folder_store.h"
 #include "tests/test_paths.h"
 
 namespace {
@@ -159,10 +159,10 @@ TEST_F(StoreFaults, PartsThatAreWrittenAreContinued) {
 }
 
 TEST_F(StoreFaults, AStoreKeepsWhatItHad) {
-  ContextStore store(folder_.file("store"), 1U << 30U);
+  FolderStore store(folder_.file("store"), 1U << 30U);
   const std::string name = context_address({}, {}, std::vector<TokenId>{1}, {});
-  const auto old_one = [&](const std::string& path, uint64_t) { document_.write(path, Level::pair, 0.8); };
-  const auto new_one = [&](const std::string& path, uint64_t) { write_new(path); };
+  const auto old_one = [&](ByteSink& out, uint64_t) { document_.write(out, Level::pair, 0.8); };
+  const auto new_one = [&](ByteSink& out, uint64_t) { document_.write(out, Level::pair, 0.3); };
   for (const Fault::Call call : {Fault::write, Fault::pwrite, Fault::fsync, Fault::rename}) {
     for (int countdown = 0; countdown < kMostCalls; ++countdown) {
       store.add(name, old_one);

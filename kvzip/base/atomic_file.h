@@ -8,18 +8,18 @@
 #include <string>
 #include <string_view>
 
+#include "kvzip/base/byte_sink.h"
+
 namespace kvzip {
 
-/// Appends to a file that is being made. Unbuffered: hand it large pieces.
-class FileWriter {
+/// Appends to a file that is being made. Throws Error{input} where the disk is full or fails.
+class FileWriter : public ByteSink {
  public:
   /// `fd` stays the caller's; `path` is the name that errors give.
   FileWriter(int fd, const std::string& path) : fd_(fd), path_(path) {}
-  /// Throws Error{input} where the disk is full or fails.
-  void write(std::span<const std::byte> bytes);
+  void write(std::span<const std::byte> bytes) override;
   void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
-  /// Replaces what was written at `offset`, for what is only known once the rest is there. Throws like write().
-  void rewrite(uint64_t offset, std::span<const std::byte> bytes);
+  void rewrite(uint64_t offset, std::span<const std::byte> bytes) override;
 
  private:
   int fd_;

@@ -109,7 +109,7 @@ class Ask {
     if (flags_.full || flags_.compare || heads_ || !engine_->model.has_tokenizer() || engine_->group) return false;
     store_.emplace(flags_.store, bar_);
     if (!store_->is_on()) return false;
-    address_ = store_->address(*engine_, text, flags_.keep, flags_.reading);
+    address_ = document_address(*engine_, text, flags_.keep, flags_.reading);
     const auto opened = store_->open(*engine_, address_, flags_.keep, flags_.reading);
     if (!opened) return false;
     report_.context_file = opened->path;

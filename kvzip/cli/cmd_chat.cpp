@@ -134,7 +134,7 @@ void run_chat(const ChatFlags& flags) {
   DocumentStore store(flags.store, bar);
   std::string address;  // empty = the store isn't used
   if (store.is_on() && !heads && engine.model.has_tokenizer())
-    address = store.address(engine, text, flags.keep, flags.reading);
+    address = document_address(engine, text, flags.keep, flags.reading);
   if (!address.empty()) {
     if (const auto opened = store.open(engine, address, flags.keep, flags.reading))
       return chat_over(engine, opened->context, flags, bar);

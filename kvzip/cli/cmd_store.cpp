@@ -1,4 +1,4 @@
-// `kvzip store`: the folder of documents that were read.
+// `kvzip store`: the documents that were read.
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
@@ -26,10 +26,10 @@ struct StoreCommandFlags {
   OutputFlags output;
 };
 
-ContextStore the_store(const StoreCommandFlags& flags) {
+std::unique_ptr<ContextStore> the_store(const StoreCommandFlags& flags) {
   auto store = open_store(flags.store);
-  if (!store) throw Error(ErrorCode::usage, "store: there is none: name a folder with --store or in KVZIP_STORE");
-  return *std::move(store);
+  if (!store) throw Error(ErrorCode::usage, "store: there is none: name one with --store or in KVZIP_STORE");
+  return store;
 }
 
 std::string shown_time(int64_t nanoseconds) {
@@ -46,7 +46,7 @@ void say_added(const StoreCommandFlags& flags, const std::string& name, bool was
 }
 
 void run_add(const StoreCommandFlags& flags) {
-  ContextStore store = the_store(flags);
+  const auto store = the_store(flags);
   ProgressBar bar(flags.output.quiet);
   const ContextStore::Pin pin = flags.pin ? ContextStore::Pin::yes : ContextStore::Pin::no;
   if (!flags.make.keep.head_scores.empty())
@@ -54,15 +54,14 @@ void run_add(const StoreCommandFlags& flags) {
   bool exact = false;
   const auto known = [&](const Engine& engine, const std::string& text) {
     exact = engine.exact;
-    const DocumentStore documents({.folder = store.folder()}, bar);
-    const std::string name = documents.address(engine, text, flags.make.keep, flags.make.reading);
-    const auto file = store.find(name);
+    const std::string name = document_address(engine, text, flags.make.keep, flags.make.reading);
+    const auto file = store->find(name);
     if (!file) return false;
     const ContextDescription& about = file->description();
     const double wanted = keep_ratio(flags.make.keep.amount(), about.shape, about.system_tokens, about.held.len);
     if (wanted > about.ratio) return false;
-    store.touch(name);
-    if (flags.pin) store.pin(name, pin);
+    store->touch(name);
+    if (flags.pin) store->pin(name, pin);
     say_added(flags, name, true);
     return true;
   };
@@ -70,14 +69,14 @@ void run_add(const StoreCommandFlags& flags) {
     const std::string name = context_address(
         origin.fingerprint, origin.system, origin.document,
         {.kv_type = context.shape().dtype, .level = origin.level, .scoring = origin.scoring, .exact_weights = exact});
-    add_to_store(store, name, context, origin, pin, bar);
+    add_to_store(*store, name, context, origin, pin, bar);
     say_added(flags, name, false);
   };
   make_context(flags.make, {.known = known, .made = made}, bar);
 }
 
 void run_list(const StoreCommandFlags& flags) {
-  const ContextStore store = the_store(flags);
+  const auto store = the_store(flags);
   Table table({{"Name"},
                {"Document", Align::left, true},
                {"tokens", Align::right},
@@ -88,13 +87,13 @@ void run_list(const StoreCommandFlags& flags) {
                {""}});
   Json json = Json::array();
   uint64_t total = 0;
-  for (const StoreEntry& entry : store.list()) {
+  for (const StoreEntry& entry : store->list()) {
     total += entry.bytes;
     Json row = {
         {"name", entry.name}, {"bytes", entry.bytes}, {"used", entry.used / 1'000'000'000}, {"pinned", entry.pinned}};
     std::vector<Cell> cells = {entry.name.substr(0, 8)};
     try {
-      const auto file = store.find(entry.name);
+      const auto file = store->find(entry.name);
       if (!file) continue;
       const ContextDescription& about = file->description();
       row.update({{"title", about.title},
@@ -114,18 +113,19 @@ void run_list(const StoreCommandFlags& flags) {
     json.push_back(row);
   }
   if (flags.output.json) {
-    print_json({{"folder", store.folder()}, {"bytes", total}, {"most_bytes", store.most_bytes()}, {"contexts", json}});
+    print_json(
+        {{"store", store->place()}, {"bytes", total}, {"most_bytes", store->options().most_bytes}, {"contexts", json}});
     return;
   }
   if (!json.empty()) fmt::print("{}", table.render({terminal_width(stdout), wants_colours(stdout)}));
-  fmt::print("{}: {} of {} in {}\n", store.folder(), format_bytes(total), format_bytes(store.most_bytes()),
+  fmt::print("{}: {} of {} in {}\n", store->place(), format_bytes(total), format_bytes(store->options().most_bytes),
              counted(json.size(), "context"));
 }
 
 void run_show(const StoreCommandFlags& flags) {
-  const ContextStore store = the_store(flags);
-  const std::string name = store.resolve(flags.names.front());
-  const auto file = store.find(name);
+  const auto store = the_store(flags);
+  const std::string name = store->resolve(flags.names.front());
+  const auto file = store->find(name);
   if (!file) throw Error(ErrorCode::input, name + ": removed just now");
   if (flags.output.json) {
     print_json(to_json(*file));
@@ -137,17 +137,17 @@ void run_show(const StoreCommandFlags& flags) {
 /// Names are looked up before anything is changed.
 template <class Change>
 void change_each(const StoreCommandFlags& flags, const Change& change) {
-  ContextStore store = the_store(flags);
+  const auto store = the_store(flags);
   std::vector<std::string> names;
-  for (const std::string& name : flags.names) names.push_back(store.resolve(name));
-  for (const std::string& name : names) change(store, name);
+  for (const std::string& name : flags.names) names.push_back(store->resolve(name));
+  for (const std::string& name : names) change(*store, name);
   if (flags.output.json) print_json({{"names", names}});
 }
 
 void run_gc(const StoreCommandFlags& flags) {
-  ContextStore store = the_store(flags);
-  const uint64_t most = flags.most.empty() ? store.most_bytes() : parse_bytes(flags.most, "--max-size");
-  const ContextStore::Freed freed = store.collect(most);
+  const auto store = the_store(flags);
+  const uint64_t most = flags.most.empty() ? store->options().most_bytes : parse_bytes(flags.most, "--max-size");
+  const ContextStore::Freed freed = store->collect(most);
   if (flags.output.json) {
     print_json({{"files", freed.files}, {"bytes", freed.bytes}});
   } else {
@@ -159,7 +159,7 @@ using Flags = std::shared_ptr<StoreCommandFlags>;
 
 CLI::App* add_command(CLI::App& store, const Flags& flags, const char* name, const char* summary) {
   CLI::App* command = store.add_subcommand(name, summary);
-  add_store_folder_option(*command, flags->store);
+  add_store_place_option(*command, flags->store);
   add_output_options(*command, flags->output);
   return command;
 }
@@ -189,12 +189,15 @@ std::function<void()> add_store(CLI::App& command) {
   command.require_subcommand(1);
   command.footer(
       "What `ask` and `chat` read they keep here, and find again: the second question about a document starts at once. "
-      "Beyond\n$KVZIP_STORE_SIZE (10GiB) the least recently used contexts go, but for pinned ones.\n\n"
+      "Beyond\n$KVZIP_STORE_SIZE (10GiB) the least recently used contexts go, but for pinned ones. A store on a Redis "
+      "server is "
+      "shared by\nall who use it; with a key in the file $KVZIP_STORE_KEY, only contexts of its holders are opened.\n\n"
       "Examples:\n"
       "  kvzip store list\n"
       "  kvzip store add report.txt --keep 0.5 --pin\n"
       "  kvzip store rm report.txt\n"
-      "  kvzip store gc --max-size 2GiB\n");
+      "  kvzip store gc --max-size 2GiB\n"
+      "  kvzip store list --store redis://:secret@cache.example:6379\n");
   add_add(command, flags);
   add_command(command, flags, "list", "List what is in the store, the last used first");
   add_names(*add_command(command, flags, "show", "Show what a context holds"), flags, 1);

@@ -13,18 +13,9 @@ DocumentStore::DocumentStore(const StoreFlags& flags, ProgressBar& bar) : bar_(&
   try {
     store_ = open_store(flags);
   } catch (const Error& error) {
-    if (!flags.folder.empty() || error.code() == ErrorCode::usage) throw;
+    if (!flags.place.empty() || error.code() == ErrorCode::usage) throw;
     bar.note("store", fmt::format("not used: {}", error.what()));
   }
-}
-
-std::string DocumentStore::address(const Engine& engine, std::string_view text, const KeepFlags& keep,
-                                   const ReadingFlags& reading) const {
-  return context_address(fingerprint_of(engine.model), system_ids(engine.model), engine.model.tokenizer().encode(text),
-                         {.kv_type = reading.dtype(),
-                          .level = level_by_name(keep.level),
-                          .scoring = keep.scored_by(),
-                          .exact_weights = engine.exact});
 }
 
 std::optional<OpenedContext> DocumentStore::open(const Engine& engine, const std::string& address,
@@ -32,6 +23,7 @@ std::optional<OpenedContext> DocumentStore::open(const Engine& engine, const std
   try {
     const auto file = store_->find(address);
     if (!file) return std::nullopt;
+    expect_named(*file, address);
     const ContextDescription& about = file->description();
     const double wanted = keep_ratio(keep.amount(), about.shape, about.system_tokens, about.held.len);
     if (wanted > about.ratio) return std::nullopt;  // it is read again, and more of it stored
@@ -56,19 +48,29 @@ void DocumentStore::add(const std::string& address, const Context& context, cons
   }
 }
 
+std::string document_address(const Engine& engine, std::string_view text, const KeepFlags& keep,
+                             const ReadingFlags& reading) {
+  return context_address(fingerprint_of(engine.model), system_ids(engine.model), engine.model.tokenizer().encode(text),
+                         {.kv_type = reading.dtype(),
+                          .level = level_by_name(keep.level),
+                          .scoring = keep.scored_by(),
+                          .exact_weights = engine.exact});
+}
+
 uint64_t add_to_store(ContextStore& store, const std::string& address, const Context& context,
                       const ContextOrigin& origin, ContextStore::Pin pin, ProgressBar& bar) {
   const Stopwatch watch;
   uint64_t bytes = 0;
   store.add(
       address,
-      [&](const std::string& path, uint64_t most_bytes) {
-        bytes =
-            write_context(path, context, origin, {.most_bytes = most_bytes, .progress = bar.stage("storing", "byte")});
+      [&](ByteSink& out, uint64_t most_bytes) {
+        bytes = write_context(
+            out, origin.title, context, origin,
+            {.key = store.options().key, .most_bytes = most_bytes, .progress = bar.stage("storing", "byte")});
       },
       pin);
   bar.note("store", fmt::format("{} in {}: {}", format_bytes(bytes), format_seconds(watch.seconds()),
-                                store.folder() + "/" + address.substr(0, 8)));
+                                store.place() + "/" + address.substr(0, 8)));
   return bytes;
 }
 

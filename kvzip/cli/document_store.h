@@ -2,6 +2,7 @@
 // Used by one thread.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,10 +17,7 @@ class DocumentStore {
   /// Where the store can't be used and wasn't named by the user, says so on `bar` and is off.
   DocumentStore(const StoreFlags& flags, ProgressBar& bar);
 
-  bool is_on() const { return store_.has_value(); }
-  /// The name of the document's context, made with these flags. The model must have a tokenizer.
-  std::string address(const Engine& engine, std::string_view text, const KeepFlags& keep,
-                      const ReadingFlags& reading) const;
+  bool is_on() const { return store_ != nullptr; }
   /// The document's context at the ratio that `keep` asks for; nothing where it isn't there, holds less or is damaged.
   std::optional<OpenedContext> open(const Engine& engine, const std::string& address, const KeepFlags& keep,
                                     const ReadingFlags& reading);
@@ -27,9 +25,13 @@ class DocumentStore {
   void add(const std::string& address, const Context& context, const ContextOrigin& origin);
 
  private:
-  std::optional<ContextStore> store_;
+  std::unique_ptr<ContextStore> store_;
   ProgressBar* bar_;
 };
+
+/// The name of the document's context, made with these flags. The model must have a tokenizer.
+std::string document_address(const Engine& engine, std::string_view text, const KeepFlags& keep,
+                             const ReadingFlags& reading);
 
 /// Adds it; throws what goes wrong.
 uint64_t add_to_store(ContextStore& store, const std::string& address, const Context& context,

@@ -5,10 +5,13 @@
 #include <CLI/CLI.hpp>
 #include <cmath>
 #include <cstdlib>
+#include <optional>
 
 #include "kvzip/base/error.h"
 #include "kvzip/base/quote.h"
 #include "kvzip/cli/keep_amount.h"
+#include "kvzip/store/folder_store.h"
+#include "kvzip/store/redis_store.h"
 
 namespace kvzip::cli {
 namespace {
@@ -21,7 +24,7 @@ std::optional<std::string> variable(const char* name) {
   return value == nullptr ? std::nullopt : std::optional<std::string>(value);
 }
 
-std::string default_folder() {
+std::string default_place() {
   if (const auto named = variable("KVZIP_STORE")) return *named;
   if (const auto data = variable("XDG_DATA_HOME"); data && !data->empty()) return *data + "/kvzip";
   if (const auto home = variable("HOME"); home && !home->empty()) return *home + "/.local/share/kvzip";
@@ -30,22 +33,27 @@ std::string default_folder() {
 
 }  // namespace
 
-void add_store_folder_option(CLI::App& command, StoreFlags& flags) {
-  command.add_option("--store", flags.folder,
-                     "Folder of the store (default: $KVZIP_STORE, else kvzip in $XDG_DATA_HOME or ~/.local/share)");
+void add_store_place_option(CLI::App& command, StoreFlags& flags) {
+  command.add_option("--store", flags.place,
+                     "The store: a folder, or redis://[user:password@]host[:port][/db] (default: $KVZIP_STORE, else "
+                     "kvzip in $XDG_DATA_HOME or ~/.local/share)");
 }
 
 void add_store_options(CLI::App& command, StoreFlags& flags) {
-  add_store_folder_option(command, flags);
+  add_store_place_option(command, flags);
   command.add_flag("--no-store", flags.off, "Read the document even if the store has it, and don't store it");
 }
 
-std::optional<ContextStore> open_store(const StoreFlags& flags) {
-  if (flags.off) return std::nullopt;
-  const std::string folder = flags.folder.empty() ? default_folder() : flags.folder;
-  if (folder.empty()) return std::nullopt;
-  const auto size = variable("KVZIP_STORE_SIZE");
-  return ContextStore(folder, size && !size->empty() ? parse_bytes(*size, "KVZIP_STORE_SIZE") : kDefaultSize);
+std::unique_ptr<ContextStore> open_store(const StoreFlags& flags) {
+  if (flags.off) return nullptr;
+  const std::string place = flags.place.empty() ? default_place() : flags.place;
+  if (place.empty()) return nullptr;
+  StoreOptions options{.most_bytes = kDefaultSize};
+  if (const auto size = variable("KVZIP_STORE_SIZE"); size && !size->empty())
+    options.most_bytes = parse_bytes(*size, "KVZIP_STORE_SIZE");
+  if (const auto key = variable("KVZIP_STORE_KEY"); key && !key->empty()) options.key = read_context_key(*key);
+  if (is_redis_url(place)) return open_redis_store(parse_redis_url(place), options);
+  return std::make_unique<FolderStore>(place, options);
 }
 
 uint64_t parse_bytes(std::string_view text, std::string_view subject) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kvzip/base/error.h"
 #include "kvzip/store/block_sum.h"
 
 namespace kvzip {
@@ -25,6 +26,21 @@ std::string context_address(const Fingerprint& fingerprint, std::span<const Toke
   hash.add(settings.scoring);
   hash.add(settings.exact_weights ? "f32" : "stored");
   return hash.hex(kAddressBytes);
+}
+
+void expect_named(const ContextFile& file, const std::string& name) {
+  const ContextDescription& about = file.description();
+  const std::vector<TokenId> tokens = file.tokens();
+  const auto all = std::span(tokens);
+  for (const bool exact_weights : {false, true}) {  // files don't say
+    if (name == context_address(about.fingerprint, all.first(about.system_tokens), all.subspan(about.system_tokens),
+                                {.kv_type = about.shape.dtype,
+                                 .level = about.level,
+                                 .scoring = about.scoring,
+                                 .exact_weights = exact_weights}))
+      return;
+  }
+  throw Error(ErrorCode::input, file.path() + ": holds another context than its name says");
 }
 
 bool is_context_address(std::string_view name) {

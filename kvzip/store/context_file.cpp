@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstring>
 #include <exception>
@@ -25,6 +26,23 @@ namespace {
 constexpr uint64_t kFreeBytes = uint64_t{1} << 20U;
 constexpr uint64_t kScoreBytesPerByte = 64;
 constexpr uint64_t kUnpackedBytesPerByte = 16;
+// A server only says how long a file is: what follows from that alone is bounded by these.
+constexpr uint64_t kMostFetchedScoreBytes = uint64_t{4} << 30U;
+constexpr uint64_t kFetchedDescriptionBytes = uint64_t{16} << 20U;  // and one for every 512 of the file
+
+FileHeader checked_header(std::span<const std::byte> file, const BlockSums& sums, const std::string& path,
+                          ByteSource* source) {
+  if (source == nullptr) return read_header(file, sums, path);
+  const ByteRange first{0, std::min<uint64_t>(kHeaderBytes, file.size())};
+  source->fetch({&first, 1});
+  const FileHeader header = read_header(file, sums, path);
+  if (header.zstd) throw Error(ErrorCode::input, path + ": expected blocks that aren't packed, as stores write them");
+  if (header.description_bytes > kFetchedDescriptionBytes + file.size() / 512)
+    throw Error(ErrorCode::input, path + ": damaged: description: longer than that of any context");
+  const ByteRange last{file.size() - header.description_bytes, header.description_bytes};
+  source->fetch({&last, 1});
+  return header;
+}
 
 ParsedDescription checked_description(std::span<const std::byte> file, const FileHeader& header, const BlockSums& sums,
                                       const std::string& path) {
@@ -99,11 +117,13 @@ ContextFile::ContextFile(std::shared_ptr<const MappedFile> mapping, const std::o
   mapping_ = std::move(mapping);
 }
 
-ContextFile::ContextFile(std::span<const std::byte> bytes, std::string path, const std::optional<ContextKey>& key)
+ContextFile::ContextFile(std::span<const std::byte> bytes, std::string path, const std::optional<ContextKey>& key,
+                         std::shared_ptr<ByteSource> source)
     : path_(std::move(path)),
+      source_(std::move(source)),
       bytes_(bytes),
       sums_(key),
-      header_(read_header(bytes_, sums_, path_)),
+      header_(checked_header(bytes_, sums_, path_, source_.get())),
       parsed_(checked_description(bytes_, header_, sums_, path_)),
       layout_(parsed_.description, path_) {
   const uint64_t entry = sums_.size() + (header_.zstd ? sizeof(uint32_t) : 0);
@@ -117,14 +137,21 @@ ContextFile::ContextFile(std::span<const std::byte> bytes, std::string path, con
     throw Error(ErrorCode::input, fmt::format("{}: damaged: its blocks end at byte {}, its description begins at {}",
                                               path_, end, bytes_.size() - header_.description_bytes));
   }
-  const Keep& held = parsed_.description.held;
-  const uint64_t most_scores = (kFreeBytes + bytes_.size() * kScoreBytesPerByte) / sizeof(float);
-  if ((held.len > 0 && held.rows.size() > most_scores / held.len) ||
+  expect_sizes();
+  *bytes_read_ = kHeaderBytes + header_.description_bytes;
+}
+
+/// What will be allocated is in proportion to the file.
+void ContextFile::expect_sizes() const {
+  const Keep& held = description().held;
+  uint64_t most = kFreeBytes + bytes_.size() * kScoreBytesPerByte;
+  if (source_) most = std::min(most, kMostFetchedScoreBytes);
+  const uint64_t most_scores = most / sizeof(float);
+  if (description().read_tokens() > most_scores || (held.len > 0 && held.rows.size() > most_scores / held.len) ||
       layout_.end() > kFreeBytes + bytes_.size() * kUnpackedBytesPerByte) {
     throw Error(ErrorCode::input,
                 fmt::format("{}: damaged: a document of {} tokens in {} bytes", path_, held.len, bytes_.size()));
   }
-  *bytes_read_ = kHeaderBytes + header_.description_bytes;
 }
 
 void ContextFile::place_packed_blocks() {
@@ -156,9 +183,15 @@ bool ContextFile::check_block(const FileArray& array, uint64_t block) const {
   return std::equal(stored.sum.begin(), stored.sum.end(), sum.begin());
 }
 
+/// Where the blocks lie that the first `bytes` of an array are in.
+ByteRange ContextFile::whole_blocks(const FileArray& array, uint64_t bytes) {
+  return {array.offset, std::min(array.blocks_of(bytes) * array.block_bytes, array.bytes)};
+}
+
 /// The first `bytes` of an array, checked: where they lie, or unpacked to `unpacked`, which holds whole blocks.
 const std::byte* ContextFile::read_array(const FileArray& array, uint64_t bytes, std::byte* unpacked) const {
   if (mapping_ && !header_.zstd && bytes > 0) expect_read(bytes_.subspan(array.offset, bytes));
+  if (source_) source_->fetch(std::array{whole_blocks(array, bytes)});
   for (uint64_t block = 0; block < array.blocks_of(bytes); ++block) {
     if (!check_block(array, block)) {
       throw Error(ErrorCode::input, fmt::format("{}: damaged: block {} of {}: wrong checksum", path_,
@@ -173,9 +206,10 @@ const std::byte* ContextFile::read_array(const FileArray& array, uint64_t bytes,
 
 std::vector<std::byte> ContextFile::whole_part(ContextLayout::Part part) const {
   const FileArray& array = layout_.part(part);
-  std::vector<std::byte> whole(array.bytes);
+  // Only what is there is given memory.
+  std::vector<std::byte> whole(header_.zstd ? array.bytes : 0);
   const std::byte* bytes = read_array(array, array.bytes, whole.data());
-  if (bytes != whole.data() && !whole.empty()) std::memcpy(whole.data(), bytes, whole.size());
+  if (!header_.zstd) whole.assign(bytes, bytes + array.bytes);
   return whole;
 }
 
@@ -226,6 +260,7 @@ void ContextFile::read_rows(const Keep& keep, ContextRows& rows) const {
   };
   const CacheShape& shape = rows.shape;
   std::vector<Piece> pieces;
+  std::vector<ByteRange> needed;
   uint64_t unpacked_bytes = 0;
   size_t scored = 0;
   for (size_t layer = 0; layer < shape.layers(); ++layer) {
@@ -237,7 +272,8 @@ void ContextFile::read_rows(const Keep& keep, ContextRows& rows) const {
         const FileArray& array = layout_.rows(layer, head, which);
         const uint64_t bytes = len * shape.head_row_bytes();
         pieces.push_back({&array, bytes, unpacked_bytes, nullptr});
-        unpacked_bytes += aligned(std::min(array.blocks_of(bytes) * array.block_bytes, array.bytes));
+        needed.push_back(whole_blocks(array, bytes));
+        unpacked_bytes += aligned(needed.back().bytes);
       }
     }
     if (shape.windows[layer] == 0) ++scored;
@@ -250,6 +286,7 @@ void ContextFile::read_rows(const Keep& keep, ContextRows& rows) const {
       throw Error(ErrorCode::memory, fmt::format("{}: unpacking needs {} bytes of memory", path_, unpacked_bytes));
     }
   }
+  if (source_) source_->fetch(needed);  // all at once: each question to a server takes its time
   for_each_in_parallel(pieces.size(), [&](size_t i) {
     Piece& piece = pieces[i];
     piece.data = read_array(*piece.array, piece.bytes, header_.zstd ? unpacked.get() + piece.unpacked_at : nullptr);
@@ -258,10 +295,15 @@ void ContextFile::read_rows(const Keep& keep, ContextRows& rows) const {
     rows.heads[head].k = pieces[2 * head].data;
     rows.heads[head].v = pieces[2 * head + 1].data;
   }
-  rows.memory = header_.zstd ? std::shared_ptr<const void>(unpacked) : mapping_;
+  if (source_) {
+    rows.memory = source_;
+  } else {
+    rows.memory = header_.zstd ? std::shared_ptr<const void>(unpacked) : mapping_;
+  }
 }
 
 void ContextFile::verify() const {
+  if (source_) source_->fetch(std::array{ByteRange{0, bytes_.size()}});
   verify_gaps();
   const auto& arrays = layout_.arrays();
   for_each_in_parallel(arrays.size() + 1, [&](size_t i) {

@@ -2,8 +2,8 @@
 // bytes are untrusted: sizes are checked against the file before anything is allocated, blocks against their sums
 // before they are used, and whatever is wrong becomes an Error of one line.
 //
-// Shares the mapping with the contexts made from it. Safe from any number of threads. The file must not be written to
-// while it is open; replacing or removing its name is fine.
+// Shares the mapping, or what was fetched, with the contexts made from it. Safe from any number of threads. The file
+// must not be written to while it is open; replacing or removing its name is fine.
 #pragma once
 
 #include <atomic>
@@ -16,6 +16,7 @@
 
 #include "kvzip/base/mapped_file.h"
 #include "kvzip/cache/context.h"
+#include "kvzip/store/byte_source.h"
 #include "kvzip/store/context_description.h"
 #include "kvzip/store/context_layout.h"
 #include "kvzip/store/score_ranks.h"
@@ -43,7 +44,11 @@ class ContextFile {
   static ContextFile open(const std::string& path, const Options& options);
   static ContextFile open(const std::string& path) { return open(path, {}); }
   /// The same of bytes that outlive it and all that is made from it.
-  ContextFile(std::span<const std::byte> bytes, std::string path, const std::optional<ContextKey>& key);
+  ContextFile(std::span<const std::byte> bytes, std::string path, const std::optional<ContextKey>& key)
+      : ContextFile(bytes, std::move(path), key, nullptr) {}
+  /// The same of bytes that are fetched as they are needed. They must not be packed.
+  ContextFile(const std::shared_ptr<ByteSource>& source, std::string path, const std::optional<ContextKey>& key)
+      : ContextFile(source->bytes(), std::move(path), key, source) {}
 
   const std::string& path() const { return path_; }
   const FileHeader& header() const { return header_; }
@@ -66,6 +71,8 @@ class ContextFile {
 
  private:
   ContextFile(std::shared_ptr<const MappedFile> mapping, const std::optional<ContextKey>& key);
+  ContextFile(std::span<const std::byte> bytes, std::string path, const std::optional<ContextKey>& key,
+              std::shared_ptr<ByteSource> source);
 
   struct StoredBlock {
     std::span<const std::byte> bytes;  // as the file has them
@@ -73,15 +80,18 @@ class ContextFile {
   };
   StoredBlock stored_block(const FileArray& array, uint64_t block) const;
   bool check_block(const FileArray& array, uint64_t block) const;
+  static ByteRange whole_blocks(const FileArray& array, uint64_t bytes);
   const std::byte* read_array(const FileArray& array, uint64_t bytes, std::byte* unpacked) const;
   std::vector<std::byte> whole_part(ContextLayout::Part part) const;
   void place_packed_blocks();
+  void expect_sizes() const;
   uint64_t blocks_end() const { return header_.zstd ? packed_offsets_.back() : layout_.end(); }
   void verify_gaps() const;
   void read_rows(const Keep& keep, ContextRows& rows) const;
 
   std::string path_;
-  std::shared_ptr<const MappedFile> mapping_;  // null where the bytes are somebody else's
+  std::shared_ptr<const MappedFile> mapping_;  // null where the bytes are fetched or somebody else's
+  std::shared_ptr<ByteSource> source_;         // where they are fetched
   std::span<const std::byte> bytes_;
   BlockSums sums_;
   FileHeader header_;

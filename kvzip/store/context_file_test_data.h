@@ -73,6 +73,9 @@ class MadeUpDocument {
   uint64_t write(const std::string& path, Level level, double ratio, const WriteOptions& options = {}) {
     return write_context(path, context(level, ratio), origin(level, ratio), options);
   }
+  uint64_t write(ByteSink& out, Level level, double ratio, const WriteOptions& options = {}) {
+    return write_context(out, "made up", context(level, ratio), origin(level, ratio), options);
+  }
 
   Backend& backend() { return *backend_; }
   float uniform() { return std::uniform_real_distribution<float>(0, 1)(random_); }

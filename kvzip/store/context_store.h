@@ -1,9 +1,9 @@
-// A store: a folder of context files named by what they hold, so that a document that was read once is found again.
+// A store: contexts named by what they hold, so that a document that was read once is found again, here or on another
+// machine. FolderStore keeps them as files, RedisStore on a server.
 //
-// Safe for any number of processes and threads. Every change is made under one lock of the folder and is durable when
-// its function returns; readers take no lock, as files are complete whenever they can be seen, and one that is open
-// stays whole when it is replaced or removed. A process that dies leaves at most temporary files, which the next change
-// removes. Nothing follows symbolic links out of the folder.
+// One object serves one thread; any number of processes and machines may use the same store at once. A context is seen
+// whole or not at all, one that is open stays whole when it is replaced or removed, and a process that dies leaves
+// nothing that stays. What is read is checked as if a stranger had written it.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "kvzip/base/byte_sink.h"
 #include "kvzip/store/context_file.h"
 
 namespace kvzip {
@@ -23,53 +24,83 @@ struct StoreEntry {
   bool pinned = false;
 };
 
+/// What a store is asked to be.
+struct StoreOptions {
+  uint64_t most_bytes = 0;          ///< that its contexts should take together
+  std::optional<ContextKey> key{};  ///< contexts are written with it, and no others are opened
+};
+
 class ContextStore {
  public:
-  /// The store in `folder`, which is made (for its owner only) where it is missing. It should take at most
-  /// `most_bytes`. Throws Error{input} where it can't be made.
-  ContextStore(std::string folder, uint64_t most_bytes);
+  ContextStore(const ContextStore&) = delete;
+  ContextStore& operator=(const ContextStore&) = delete;
+  virtual ~ContextStore() = default;
 
-  const std::string& folder() const { return folder_; }
-  uint64_t most_bytes() const { return most_bytes_; }
+  /// Where it is, for people: a folder, or redis://host:port/db.
+  const std::string& place() const { return place_; }
+  const StoreOptions& options() const { return options_; }
+
   /// All contexts, the last used first.
-  std::vector<StoreEntry> list() const;
+  virtual std::vector<StoreEntry> list() = 0;
   /// The one name that `text` is, begins (four digits at least) or, failing that, is the title of. Throws Error{input}
   /// where there is none or several.
-  std::string resolve(const std::string& text) const;
+  std::string resolve(const std::string& text);
 
   /// Opens a context; nothing where there is none. Throws Error{input} where it is damaged.
-  std::optional<ContextFile> find(const std::string& name) const;
+  virtual std::optional<ContextFile> find(const std::string& name) = 0;
   /// Marks it as just used.
-  void touch(const std::string& name) const;
+  virtual void touch(const std::string& name) = 0;
 
   enum class Pin : uint8_t { no, yes };
-  /// Adds or replaces a context: `write` makes the file at the path it is given, of at most so many bytes. Then the
-  /// least recently used ones that aren't pinned go until all fit.
-  using Write = std::function<void(const std::string& path, uint64_t most_bytes)>;
-  void add(const std::string& name, const Write& write, Pin pin = Pin::no);
+  /// Adds or replaces a context: `write` makes the bytes of its file, at most so many. Then the least recently used
+  /// ones that aren't pinned go until all fit.
+  using Write = std::function<void(ByteSink& out, uint64_t most_bytes)>;
+  virtual void add(const std::string& name, const Write& write, Pin pin) = 0;
+  void add(const std::string& name, const Write& write) { add(name, write, Pin::no); }
   /// Throw Error{input} where there is no such context.
-  void remove(const std::string& name);
-  void pin(const std::string& name, Pin pin);
+  virtual void remove(const std::string& name) = 0;
+  virtual void pin(const std::string& name, Pin pin) = 0;
 
   struct Freed {
     size_t files = 0;
     uint64_t bytes = 0;
   };
   /// Removes least recently used contexts that aren't pinned until the rest takes at most `most_bytes`.
-  Freed collect(uint64_t most_bytes);
+  virtual Freed collect(uint64_t most_bytes) = 0;
+
+ protected:
+  ContextStore(std::string place, const StoreOptions& options) : place_(std::move(place)), options_(options) {}
+
+  /// Throws Error{input} for what is no name of a context, so that nothing else becomes part of a path or a key.
+  static void expect_name(const std::string& name);
+  [[noreturn]] void fail_missing(const std::string& name) const;
+  /// Bytes that a new context `name` may take beside what is pinned.
+  uint64_t room_for(const std::string& name);
+
+  /// Calls remove(entry) for the least recently used of `entries` (as list() has them) that are neither pinned nor
+  /// `spared`, until the rest takes at most `most_bytes`.
+  template <class Remove>
+  static Freed evict(const std::vector<StoreEntry>& entries, uint64_t most_bytes, const std::string& spared,
+                     const Remove& remove) {
+    uint64_t total = 0;
+    for (const StoreEntry& entry : entries) total += entry.bytes;
+    Freed freed;
+    for (auto entry = entries.rbegin(); entry != entries.rend() && total > most_bytes; ++entry) {
+      if (entry->pinned || entry->name == spared) continue;
+      remove(*entry);
+      total -= entry->bytes;
+      freed.bytes += entry->bytes;
+      ++freed.files;
+    }
+    return freed;
+  }
 
  private:
-  std::string path_of(const std::string& name) const;
-  std::string pin_path(const std::string& name) const;
-  void expect(const std::string& name) const;
-  uint64_t pinned_bytes_beside(const std::string& name) const;
-  void set_pin(const std::string& name, Pin pin);
-  void remove_leftovers();
-  Freed evict(uint64_t most_bytes, const std::string& spared);
-  void sync_folder() const;
-
-  std::string folder_;
-  uint64_t most_bytes_;
+  std::string place_;
+  StoreOptions options_;
 };
+
+/// The last used first.
+void sort_by_use(std::vector<StoreEntry>& entries);
 
 }  // namespace kvzip

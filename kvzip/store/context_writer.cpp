@@ -24,7 +24,7 @@ constexpr size_t kChunkBytes = size_t{1} << 20U;  // that are written at once
 /// Writes blocks one after the other, and keeps the table of them.
 class BlockSink {
  public:
-  BlockSink(FileWriter& out, const BlockSums& sums, bool pack) : out_(&out), sums_(&sums), pack_(pack) {}
+  BlockSink(ByteSink& out, const BlockSums& sums, bool pack) : out_(&out), sums_(&sums), pack_(pack) {}
 
   /// The next block of `size` bytes, which `fill` puts where it is told.
   template <class Fill>
@@ -67,7 +67,7 @@ class BlockSink {
  private:
   void append(std::span<const std::byte> bytes) { table_.insert(table_.end(), bytes.begin(), bytes.end()); }
 
-  FileWriter* out_;
+  ByteSink* out_;
   const BlockSums* sums_;
   bool pack_;
   uint64_t offset_ = kHeaderBytes;  // of the next block
@@ -110,27 +110,24 @@ class ContextWriter {
     pack_tokens();
   }
 
-  uint64_t write(const std::string& path) {
+  uint64_t write(ByteSink& out, const std::string& path) {
     // While rows are written, which waits for the disk, their order is found on another thread.
     std::future<OrderParts> order = std::async(std::launch::async, order_parts, std::cref(*context_));
     const ContextLayout known(description_, path);
     require_room(known.end(), path);
     total_ = known.end();
-    uint64_t file_bytes = 0;
-    write_file_atomically(path, [&](FileWriter& out) {
-      out.write(std::vector<std::byte>(kHeaderBytes));
-      BlockSink sink(out, sums_, options_->zstd);
-      write_all_rows(known, sink);
-      const OrderParts parts = order.get();
-      description_.order_bytes = parts.order.size();
-      const ContextLayout layout(description_, path);
-      write_array(layout.part(ContextLayout::kTokens), tokens_, sink);
-      write_array(layout.part(ContextLayout::kText), std::as_bytes(std::span(origin_->text)), sink);
-      write_array(layout.part(ContextLayout::kSamples), std::as_bytes(std::span(parts.samples)), sink);
-      write_array(layout.part(ContextLayout::kOrder), parts.order, sink);
-      file_bytes = finish(out, sink);
-      require_room(file_bytes, path);
-    });
+    out.write(std::vector<std::byte>(kHeaderBytes));
+    BlockSink sink(out, sums_, options_->zstd);
+    write_all_rows(known, sink);
+    const OrderParts parts = order.get();
+    description_.order_bytes = parts.order.size();
+    const ContextLayout layout(description_, path);
+    write_array(layout.part(ContextLayout::kTokens), tokens_, sink);
+    write_array(layout.part(ContextLayout::kText), std::as_bytes(std::span(origin_->text)), sink);
+    write_array(layout.part(ContextLayout::kSamples), std::as_bytes(std::span(parts.samples)), sink);
+    write_array(layout.part(ContextLayout::kOrder), parts.order, sink);
+    const uint64_t file_bytes = finish(out, sink);
+    require_room(file_bytes, path);
     return file_bytes;
   }
 
@@ -155,7 +152,7 @@ class ContextWriter {
   }
 
   /// Description and header. Returns the file's size.
-  uint64_t finish(FileWriter& out, BlockSink& sink) const {
+  uint64_t finish(ByteSink& out, BlockSink& sink) const {
     sink.align();
     sink.flush();
     std::vector<std::byte> description = write_description(description_);
@@ -221,7 +218,14 @@ class ContextWriter {
 
 uint64_t write_context(const std::string& path, const Context& context, const ContextOrigin& origin,
                        const WriteOptions& options) {
-  return ContextWriter(context, origin, options).write(path);
+  uint64_t bytes = 0;
+  write_file_atomically(path, [&](FileWriter& out) { bytes = write_context(out, path, context, origin, options); });
+  return bytes;
+}
+
+uint64_t write_context(ByteSink& out, const std::string& name, const Context& context, const ContextOrigin& origin,
+                       const WriteOptions& options) {
+  return ContextWriter(context, origin, options).write(out, name);
 }
 
 }  // namespace kvzip

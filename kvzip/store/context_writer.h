@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "kvzip/base/byte_sink.h"
 #include "kvzip/base/progress.h"
 #include "kvzip/cache/context.h"
 #include "kvzip/store/context_description.h"
@@ -38,6 +39,9 @@ struct WriteOptions {
 /// Makes or replaces the file at `path`, wholly or not at all. The same context gives the same bytes. Returns the
 /// file's size. Throws Error{input} where it can't be written, Error{cancelled}.
 uint64_t write_context(const std::string& path, const Context& context, const ContextOrigin& origin,
+                       const WriteOptions& options = {});
+/// The file's bytes, wherever they go; `name` is what errors call it.
+uint64_t write_context(ByteSink& out, const std::string& name, const Context& context, const ContextOrigin& origin,
                        const WriteOptions& options = {});
 
 }  // namespace kvzip

@@ -1,4 +1,4 @@
-#include "kvzip/store/context_store.h"
+#include "kvzip/store/folder_store.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -15,27 +15,27 @@
 namespace kvzip {
 namespace {
 
-class ContextStoreTest : public testing::Test {
+class FolderStoreTest : public testing::Test {
  protected:
   static std::string name_of(int number) {
     return context_address({{"model", "test"}}, {}, std::vector<TokenId>{number}, {});
   }
-  void add(ContextStore& store, int number, ContextStore::Pin pin = ContextStore::Pin::no) {
+  void add(FolderStore& store, int number, ContextStore::Pin pin = ContextStore::Pin::no) {
     store.add(
         name_of(number),
-        [&](const std::string& path, uint64_t most) {
+        [&](ByteSink& out, uint64_t most) {
           ContextOrigin origin = document_.origin(Level::pair, 0.5);
           origin.title = "document " + std::to_string(number);
-          write_context(path, context_, origin, {.most_bytes = most});
+          write_context(out, "context", context_, origin, {.most_bytes = most});
         },
         pin);
   }
-  static std::vector<std::string> names(const ContextStore& store) {
+  static std::vector<std::string> names(FolderStore& store) {
     std::vector<std::string> found;
     for (const StoreEntry& entry : store.list()) found.push_back(entry.name);
     return found;
   }
-  void use_at(const ContextStore& store, int number, time_t second) {
+  void use_at(FolderStore& store, int number, time_t second) {
     const timespec times[2] = {{second, 0}, {second, 0}};
     ASSERT_EQ(::utimensat(AT_FDCWD, (store.folder() + "/" + name_of(number) + ".kvz").c_str(), times, 0), 0);
   }
@@ -55,8 +55,8 @@ class ContextStoreTest : public testing::Test {
   uint64_t one_ = document_.write(folder_.file("one"), Level::pair, 0.5);  // bytes of a context
 };
 
-TEST_F(ContextStoreTest, FindsWhatWasAdded) {
-  ContextStore store(folder_.file("deep/er/store"), 1U << 30U);
+TEST_F(FolderStoreTest, FindsWhatWasAdded) {
+  FolderStore store(folder_.file("deep/er/store"), 1U << 30U);
   EXPECT_FALSE(store.find(name_of(1)));
   add(store, 1);
   const auto file = store.find(name_of(1));
@@ -68,8 +68,8 @@ TEST_F(ContextStoreTest, FindsWhatWasAdded) {
   EXPECT_EQ(status.st_mode & 0777U, 0700U) << "documents are private";
 }
 
-TEST_F(ContextStoreTest, EvictsTheLeastRecentlyUsedAndNeverThePinned) {
-  ContextStore store(folder_.file("store"), 3 * one_ + one_ / 2);
+TEST_F(FolderStoreTest, EvictsTheLeastRecentlyUsedAndNeverThePinned) {
+  FolderStore store(folder_.file("store"), 3 * one_ + one_ / 2);
   add(store, 1, ContextStore::Pin::yes);
   add(store, 2);
   add(store, 3);
@@ -88,8 +88,8 @@ TEST_F(ContextStoreTest, EvictsTheLeastRecentlyUsedAndNeverThePinned) {
   EXPECT_EQ(names(store), (std::vector<std::string>{name_of(5)}));
 }
 
-TEST_F(ContextStoreTest, WhatCantFitBesideThePinnedIsRefused) {
-  ContextStore store(folder_.file("store"), 2 * one_ + one_ / 2);
+TEST_F(FolderStoreTest, WhatCantFitBesideThePinnedIsRefused) {
+  FolderStore store(folder_.file("store"), 2 * one_ + one_ / 2);
   add(store, 1, ContextStore::Pin::yes);
   add(store, 2, ContextStore::Pin::yes);
   EXPECT_NE(error_of([&] { add(store, 3); }).find("more than the"), std::string::npos);
@@ -101,8 +101,8 @@ TEST_F(ContextStoreTest, WhatCantFitBesideThePinnedIsRefused) {
   EXPECT_FALSE(store.list().front().pinned) << "what failed left no pin";
 }
 
-TEST_F(ContextStoreTest, ResolvesNamesPrefixesAndTitles) {
-  ContextStore store(folder_.file("store"), 1U << 30U);
+TEST_F(FolderStoreTest, ResolvesNamesPrefixesAndTitles) {
+  FolderStore store(folder_.file("store"), 1U << 30U);
   add(store, 1);
   add(store, 2);
   EXPECT_EQ(store.resolve(name_of(1)), name_of(1));
@@ -113,20 +113,20 @@ TEST_F(ContextStoreTest, ResolvesNamesPrefixesAndTitles) {
   EXPECT_NE(error_of([&] { store.remove(name_of(3)); }).find("no such context"), std::string::npos);
 }
 
-TEST_F(ContextStoreTest, NamesStayInTheFolder) {
-  ContextStore store(folder_.file("store"), 1U << 30U);
+TEST_F(FolderStoreTest, NamesStayInTheFolder) {
+  FolderStore store(folder_.file("store"), 1U << 30U);
   std::filesystem::copy_file(folder_.file("one"), folder_.file("one.kvz"));
   for (const std::string& name : {std::string("../one"), std::string("/etc/passwd"), std::string(32, '.'),
                                   std::string(32, 'A'), std::string("../") + std::string(29, '0')}) {
     EXPECT_THROW(store.find(name), Error) << name;
     EXPECT_THROW(store.remove(name), Error) << name;
     EXPECT_THROW(store.pin(name, ContextStore::Pin::yes), Error) << name;
-    EXPECT_THROW(store.add(name, [](const std::string&, uint64_t) { FAIL(); }), Error) << name;
+    EXPECT_THROW(store.add(name, [](ByteSink&, uint64_t) { FAIL(); }), Error) << name;
   }
 }
 
-TEST_F(ContextStoreTest, LinksAreNotFollowed) {
-  ContextStore store(folder_.file("store"), 1U << 30U);
+TEST_F(FolderStoreTest, LinksAreNotFollowed) {
+  FolderStore store(folder_.file("store"), 1U << 30U);
   const std::string inside = store.folder() + "/" + name_of(1);
   std::filesystem::create_symlink(folder_.file("one"), inside + ".kvz");
   EXPECT_FALSE(store.find(name_of(1)));
@@ -142,8 +142,8 @@ TEST_F(ContextStoreTest, LinksAreNotFollowed) {
   EXPECT_THROW(store.collect(0), Error);
 }
 
-TEST_F(ContextStoreTest, CleansUpAfterThoseWhoDied) {
-  ContextStore store(folder_.file("store"), 1U << 30U);
+TEST_F(FolderStoreTest, CleansUpAfterThoseWhoDied) {
+  FolderStore store(folder_.file("store"), 1U << 30U);
   add(store, 1);
   const std::string left = store.folder() + "/" + name_of(2);
   std::ofstream(left + ".kvz.123-0.tmp") << "half";
@@ -156,15 +156,15 @@ TEST_F(ContextStoreTest, CleansUpAfterThoseWhoDied) {
   EXPECT_EQ(names(store), (std::vector<std::string>{name_of(1)}));
 }
 
-TEST_F(ContextStoreTest, AnOpenContextSurvivesItsRemoval) {
-  ContextStore store(folder_.file("store"), 1U << 30U);
+TEST_F(FolderStoreTest, AnOpenContextSurvivesItsRemoval) {
+  FolderStore store(folder_.file("store"), 1U << 30U);
   add(store, 1);
   const auto file = store.find(name_of(1));
   store.remove(name_of(1));
   EXPECT_EQ(difference(Context::from_rows(document_.backend(), file->rows({})), context_), "");
 }
 
-TEST_F(ContextStoreTest, ThreadsShareIt) {
+TEST_F(FolderStoreTest, ThreadsShareIt) {
   const std::string folder = folder_.file("store");
   std::vector<std::thread> threads;
   for (int thread = 0; thread < 4; ++thread) {
@@ -172,12 +172,11 @@ TEST_F(ContextStoreTest, ThreadsShareIt) {
       const size_t whole = one_;
       MadeUpDocument document(60 + thread, {.kv_heads = 1, .head_dim = 16, .windows = {0, 0}, .dtype = DType::f16}, 2,
                               50);
-      ContextStore store(folder, 6 * whole);
+      FolderStore store(folder, 6 * whole);
       for (int i = 0; i < 10; ++i) {
         const std::string name = name_of(thread * 100 + i % 3);
-        store.add(name, [&](const std::string& path, uint64_t most) {
-          document.write(path, Level::pair, 0.5, {.most_bytes = most});
-        });
+        store.add(name,
+                  [&](ByteSink& out, uint64_t most) { document.write(out, Level::pair, 0.5, {.most_bytes = most}); });
         store.collect(4 * whole);
         for (const StoreEntry& entry : store.list()) {
           if (const auto file = store.find(entry.name)) file->verify();
@@ -186,7 +185,7 @@ TEST_F(ContextStoreTest, ThreadsShareIt) {
     });
   }
   for (std::thread& thread : threads) thread.join();
-  EXPECT_LE(ContextStore(folder, 0).list().size(), 4U);
+  EXPECT_LE(FolderStore(folder, 0).list().size(), 4U);
 }
 
 TEST(ContextAddress, DependsOnEverythingThatDecidesRows) {
