@@ -18,6 +18,8 @@
 namespace kvzip {
 namespace {
 
+constexpr uint64_t kWritebackBytes = uint64_t{8} << 20U;
+
 [[noreturn]] void fail(const std::string& path, int error) {
   throw Error(ErrorCode::input, fmt::format("{}: can't be written: {}", path, std::generic_category().message(error)));
 }
@@ -87,7 +89,16 @@ void FileWriter::write(std::span<const std::byte> bytes) {
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) fail(path_, errno);
     bytes = bytes.subspan(static_cast<size_t>(written));
+    written_ += static_cast<uint64_t>(written);
+    if (written_ - started_ >= kWritebackBytes) start_writeback();
   }
+}
+
+/// The disk works while more is written, so that less is left to do when the file is synced. Only for speed: what goes
+/// wrong, fsync says.
+void FileWriter::start_writeback() {
+  ::sync_file_range(fd_, static_cast<off_t>(started_), static_cast<off_t>(written_ - started_), SYNC_FILE_RANGE_WRITE);
+  started_ = written_;
 }
 
 void FileWriter::rewrite(uint64_t offset, std::span<const std::byte> bytes) {

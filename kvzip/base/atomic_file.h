@@ -22,8 +22,12 @@ class FileWriter : public ByteSink {
   void rewrite(uint64_t offset, std::span<const std::byte> bytes) override;
 
  private:
+  void start_writeback();
+
   int fd_;
   const std::string& path_;
+  uint64_t written_ = 0;
+  uint64_t started_ = 0;  ///< of them, that the disk was asked to take
 };
 
 /// Makes or replaces the regular file at `path` with what `fill` writes: a temporary file in the same folder, synced

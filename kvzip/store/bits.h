@@ -1,12 +1,17 @@
 // Numbers of any width, packed: the least significant bit first, bytes in order. One thread each.
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <vector>
 
 namespace kvzip {
+
+static_assert(std::endian::native == std::endian::little, "words are read in place");
 
 class BitWriter {
  public:
@@ -42,8 +47,7 @@ class BitReader {
   /// Ones up to the first zero, which is taken too, or `most` of them.
   unsigned ones(unsigned most) {
     fill();
-    unsigned count = 0;
-    while (count < most && ((held_ >> count) & 1U) != 0) ++count;
+    const unsigned count = std::min(static_cast<unsigned>(std::countr_one(held_)), most);
     skip(count < most ? count + 1 : count);
     return count;
   }
@@ -51,8 +55,16 @@ class BitReader {
   bool at_end() const { return next_ == bytes_.size() && missing_ == 0 && filled_ < 8 && held_ == 0; }
 
  private:
-  // 57 bits at least, from which 32 can be taken.
+  // 56 bits at least, from which 32 can be taken. Above filled_ there are zeros, or the bits that come next anyway.
   void fill() {
+    if (bytes_.size() - next_ >= sizeof(uint64_t)) {
+      uint64_t word = 0;
+      std::memcpy(&word, bytes_.data() + next_, sizeof(word));
+      held_ |= word << filled_;
+      next_ += (63 - filled_) / 8;
+      filled_ |= 56U;
+      return;
+    }
     while (filled_ <= 56 && next_ < bytes_.size()) {
       held_ |= std::to_integer<uint64_t>(bytes_[next_++]) << filled_;
       filled_ += 8;

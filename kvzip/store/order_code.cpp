@@ -101,18 +101,18 @@ RowOrder decode_order(std::span<const std::byte> bytes, std::span<const uint32_t
   if (total > bytes.size() * 8) damaged("fewer bits than rows");
   RowOrder order;
   BitReader in(bytes);
-  std::vector<size_t> seen_by(document_len);  // the last head that had the position, counted from 1
+  std::vector<uint32_t> seen_by(document_len);  // the last head that had the position, counted from 1
   for (const uint32_t count : rows) {
     auto& positions = order.positions.emplace_back(count);
     auto& ranks = order.ranks.emplace_back(count);
+    const auto head = static_cast<uint32_t>(order.ranks.size());
     StepCode step_code;
     uint64_t rank = 0;
     for (uint32_t row = 0; row < count; ++row) {
       const uint64_t position = position_code.get(in);
       if (position >= document_len) damaged("a position outside the document");
       positions[row] = static_cast<uint32_t>(position);
-      if (std::exchange(seen_by[positions[row]], order.ranks.size()) == order.ranks.size())
-        damaged("a position that comes twice");
+      if (std::exchange(seen_by[positions[row]], head) == head) damaged("a position that comes twice");
       rank += step_code.get(in);
       if (rank >= total) damaged("a rank beyond the number of rows");
       ranks[row] = static_cast<uint32_t>(rank);

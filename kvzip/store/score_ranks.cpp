@@ -14,12 +14,12 @@ namespace {
 class RankValues {
  public:
   RankValues(const RankedScores& ranked, size_t rows, const std::string& path) : path_(&path), values_(rows) {
-    std::vector<bool> present(rows);
+    std::vector<uint8_t> present(rows);
     for (const auto& head : ranked.order.ranks) {
-      for (const uint32_t rank : head) present[rank] = true;
+      for (const uint32_t rank : head) present[rank] = 1;
     }
     for (uint32_t rank = 0; rank < rows; ++rank) {
-      if (present[rank]) found_.push_back(rank);
+      if (present[rank] != 0) found_.push_back(rank);
     }
     fill(ranked.samples, rows);
   }
