@@ -25,6 +25,7 @@ std::function<void()> add_tokenize(CLI::App& command);
 std::function<void()> add_tokenizer(CLI::App& command);
 std::function<void()> add_info(CLI::App& command);
 std::function<void()> add_generate(CLI::App& command);
+std::function<void()> add_profile(CLI::App& command);
 std::function<void()> add_bench(CLI::App& command);
 std::function<void()> add_eval(CLI::App& command);
 std::function<void()> add_report(CLI::App& command);

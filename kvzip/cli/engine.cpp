@@ -46,6 +46,7 @@ Engine load_engine(const EngineFlags& flags, ProgressBar& bar, const std::functi
   set_thread_count(flags.threads);
   if (flags.threads == 0 && devices.size() > 1) set_thread_count(std::max<size_t>(1, thread_count() / devices.size()));
   std::unique_ptr<Backend> backend = make_backend(devices[rank.index]);
+  if (flags.wrap) backend = flags.wrap(std::move(backend));
   std::unique_ptr<Group> group;
   if (rank.memory != nullptr) group = make_group(*backend, *rank.memory, rank.index);
   options.group = group.get();

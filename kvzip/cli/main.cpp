@@ -42,6 +42,7 @@ constexpr auto kCommands = std::to_array<Command>({
     {"check", "Show which keep ratio a document bears, without any questions", add_check},
     {"eval", "Evaluate what a model still knows at each ratio, over tasks and documents", add_eval},
     {"report", "Put the results of evaluations together: tables, charts, a page", add_report},
+    {"profile", "Show where time and bytes go, stage by stage and operation by operation", add_profile},
     {"bench", "Measure reading, scoring and answering on this machine", add_bench},
 });
 

@@ -1,6 +1,8 @@
 // The options that several commands share, each added to a command in one place and checked before any work starts.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <string>
 
 #include "kvzip/cli/keep_amount.h"
@@ -29,6 +31,8 @@ struct EngineFlags {
   std::string rope_scaling;        ///< empty = as the model's files say
   size_t threads = 0;              ///< 0 = one per core
   bool encoders = false;           ///< the command has a use for them; not an option
+  /// What the command puts around the device, if anything; not an option.
+  std::function<std::unique_ptr<Backend>(std::unique_ptr<Backend> device)> wrap{};
 };
 void add_model_option(CLI::App& command, EngineFlags& flags);
 void add_device_option(CLI::App& command, EngineFlags& flags);
