@@ -30,6 +30,7 @@
 #include "kvzip/stages/score.h"
 #include "kvzip/stages/score_method.h"
 #include "kvzip/stages/score_plus.h"
+#include "kvzip/stages/stream.h"
 #include "kvzip/store/context_file.h"
 #include "kvzip/store/context_writer.h"
 #include "kvzip/store/fingerprint.h"

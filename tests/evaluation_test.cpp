@@ -102,6 +102,22 @@ TEST_F(Evaluation, OneRunGivesEveryRatioFromOneReading) {
   EXPECT_NE(other.err.find("kv_type"), std::string::npos) << other.err;
 }
 
+TEST_F(Evaluation, StreamingIsReadForEachRatio) {
+  const ProcessResult result = run("out", {"--mode", "streaming", "--chunk", "60", "--num", "1"});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const auto results = results_in(folder_.file("out"));
+  ASSERT_EQ(results.size(), 1U);
+  ASSERT_EQ(results.begin()->first, "qa/0_smollm2/output-pair-streaming-60.json");
+  const DocumentRecord record = parse_record(results.begin()->first, results.begin()->second);
+  EXPECT_EQ(record.settings.scoring, "streaming-60");
+  ASSERT_EQ(record.cuts.size(), 2U);
+  EXPECT_EQ(record.cuts[0].kv_bytes, record.kv_bytes_full);
+  EXPECT_NEAR(record.cuts[1].kept, 0.3, 0.002);
+  EXPECT_LT(record.cuts[1].kv_bytes, record.kv_bytes_full / 2);
+  EXPECT_EQ(record.questions.at(0).pruned.at(0).text, record.questions.at(0).full.text);
+  EXPECT_NE(run("other", {"--mode", "streaming", "--policy", "snapkv"}).err.find("--policy"), std::string::npos);
+}
+
 /// KVZIP_KILLS=50 makes it fifty moments; it takes some minutes.
 TEST_F(Evaluation, KilledAtAnyMomentItGoesOnToTheSameResults) {
   ASSERT_EQ(run("whole").exit_code, 0);

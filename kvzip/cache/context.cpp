@@ -65,6 +65,33 @@ Context Context::from_tail(Backend& backend, Tail&& tail, size_t system_len, Sco
   return context;
 }
 
+Context Context::from_kept(Backend& backend, Tail&& tail, KeptRows&& kept, size_t system_len, Scores scores,
+                           const Keep& keep) {
+  Context context;
+  context.backend_ = &backend;
+  context.shape_ = kept.shape();
+  context.read_tokens_ = tail.end_position();
+  context.system_len_ = system_len;
+  context.scored_layers_ = context.shape_.global_layers();
+  context.scores_ = std::move(scores);
+  context.held_ = keep;
+  context.layers_.resize(context.shape_.layers());
+  context.order_.resize(keep.rows.size());
+  check(context.scores_.layers == context.scored_layers_.size() && context.scores_.len == context.document_len() &&
+            keep.rows.size() == context.scores_.layers * context.scores_.kv_heads,
+        "scores and keep belong to this document");
+  size_t scored = 0;
+  for (size_t layer = 0; layer < context.layers_.size(); ++layer) {
+    if (context.shape_.windows[layer] == 0) {
+      context.copy_kept(tail, kept, layer, scored++);
+    } else {
+      context.copy_window(tail, layer);
+    }
+    tail.release_layer(layer);
+  }
+  return context;
+}
+
 Context Context::from_rows(Backend& backend, ContextRows rows) {
   Context context;
   context.backend_ = &backend;
@@ -124,14 +151,42 @@ void Context::copy_window(const Tail& tail, size_t layer) {
   for (size_t h = 0; h < shape_.kv_heads; ++h) copy_rows(rows, h, index, to);
 }
 
+void Context::copy_kept(const Tail& tail, KeptRows& kept, size_t layer, size_t scored) {
+  const Segment front = tail.segment(layer);
+  std::vector<uint32_t> system(system_len_);
+  std::iota(system.begin(), system.end(), 0U);
+  Layer& to = layers_[layer];
+  to.heads.resize(shape_.kv_heads);
+  for (size_t h = 0; h < shape_.kv_heads; ++h) {
+    std::vector<uint32_t>& order = order_[scored * shape_.kv_heads + h];
+    const std::span<const uint32_t> positions = kept.positions(scored, h);
+    const auto scores = scores_.row(scored, h);
+    std::vector<float> values(positions.size());
+    std::ranges::transform(positions, values.begin(), [&](uint32_t position) { return scores[position]; });
+    const std::vector<uint32_t> places = largest_first(values, held_.at(scored, h));
+    order.resize(places.size());
+    std::ranges::transform(places, order.begin(), [&](uint32_t place) { return positions[place]; });
+    to.memory.push_back(head_memory(*backend_, system_len_ + places.size(), shape_.head_row_bytes(), to.heads[h]));
+    gather(front, h, system, to.heads[h], 0);
+    gather(kept.segment(layer), h, places, to.heads[h], system_len_);
+    kept.release(scored, h);
+  }
+}
+
 void Context::copy_rows(const Segment& from, size_t head, std::span<const uint32_t> index, Layer& to) {
+  to.memory.push_back(head_memory(*backend_, index.size(), shape_.head_row_bytes(), to.heads[head]));
+  gather(from, head, index, to.heads[head], 0);
+}
+
+void Context::gather(const Segment& from, size_t head, std::span<const uint32_t> index, const KvRows& to, size_t at) {
+  if (index.empty()) return;
   const KvRows& rows = from.heads[head];
   const size_t from_row = padded_row_bytes(from.dtype, shape_.head_dim);
   const size_t row = shape_.head_row_bytes();
-  to.memory.push_back(head_memory(*backend_, index.size(), row, to.heads[head]));
-  for (const auto& [source, target] : {std::pair{rows.k, to.heads[head].k}, std::pair{rows.v, to.heads[head].v}}) {
-    backend_->gather_rows({source, from.dtype, rows.len, shape_.head_dim, from_row}, index,
-                          {target, shape_.dtype, index.size(), shape_.head_dim, row});
+  for (const auto& [source, target] : {std::pair{rows.k, to.k}, std::pair{rows.v, to.v}}) {
+    backend_->gather_rows(
+        {source, from.dtype, rows.len, shape_.head_dim, from_row}, index,
+        {static_cast<std::byte*>(target) + at * row, shape_.dtype, index.size(), shape_.head_dim, row});
   }
 }
 

@@ -13,6 +13,7 @@
 
 #include "kvzip/backend/backend.h"
 #include "kvzip/cache/keep.h"
+#include "kvzip/cache/kept_rows.h"
 #include "kvzip/cache/scores.h"
 #include "kvzip/cache/shape.h"
 #include "kvzip/cache/tail.h"
@@ -44,6 +45,11 @@ class Context {
   /// no longer complete.
   static Context from_tail(Backend& backend, Tail&& tail, size_t system_len, Scores scores, const Keep& keep,
                            DType dtype);
+  /// The same where most rows are gone already: the system prompt's rows lead the tail's global layers, and what is
+  /// left of the document is in `kept`, at least `keep` of each head; its highest-scored rows become the context's,
+  /// head by head. Throws Error{memory}, after which neither is complete.
+  static Context from_kept(Backend& backend, Tail&& tail, KeptRows&& kept, size_t system_len, Scores scores,
+                           const Keep& keep);
   /// A context over rows that are there already: used where they lie on devices that read host memory, copied to
   /// others. Throws Error{memory}.
   static Context from_rows(Backend& backend, ContextRows rows);
@@ -84,7 +90,10 @@ class Context {
   Context() = default;
   void copy_window(const Tail& tail, size_t layer);
   void copy_scored(const Tail& tail, size_t layer, size_t scored);
+  void copy_kept(const Tail& tail, KeptRows& kept, size_t layer, size_t scored);
   void copy_rows(const Segment& from, size_t head, std::span<const uint32_t> index, Layer& to);
+  /// Rows `index` of one head to its rows from `at` on.
+  void gather(const Segment& from, size_t head, std::span<const uint32_t> index, const KvRows& to, size_t at);
 
   Backend* backend_ = nullptr;
   CacheShape shape_;

@@ -209,5 +209,53 @@ TEST_F(ContextTest, CannotBeCutBeyondWhatItHolds) {
   EXPECT_EQ(context.bytes(keep_with({0, 0, 0, 0})), context.bytes() - 2 * 100 * kDim * sizeof(float));
 }
 
+// The way over KeptRows, in three pieces of the document, ends in the same bytes as the way from a whole tail.
+TEST_F(ContextTest, FromKeptRowsIsFromTheTail) {
+  for (const DType dtype : {DType::f32, DType::q8_0}) {
+    const Keep keep = keep_with({20, 9, 33, 1});
+    const Context expected = make_context(keep, dtype);
+    Tail tail = make_tail();
+    CacheShape shape = shape_;
+    shape.dtype = dtype;
+    KeptRows kept(*backend_, shape);
+    for (size_t i = 0; i < keep.rows.size(); ++i) {
+      const size_t scored = i / kHeads, head = i % kHeads;
+      const std::vector<bool> best = this->kept(scored, head, keep.rows[i] + 5);
+      KeptRows::Change change;
+      for (size_t row = 0; row < kDocument; ++row) {
+        if (row == kDocument / 3 || row == kDocument / 2) {
+          kept.update(scored, head, change, tail.segment(shape.global_layers()[scored]));
+          change = {};
+          for (uint32_t place = 0; place < kept.positions(scored, head).size(); ++place) change.places.push_back(place);
+        }
+        if (!best[row]) continue;
+        change.rows.push_back(static_cast<uint32_t>(kSystem + row));
+        change.positions.push_back(static_cast<uint32_t>(row));
+      }
+      kept.update(scored, head, change, tail.segment(shape.global_layers()[scored]));
+    }
+    const Context context = Context::from_kept(*backend_, std::move(tail), std::move(kept), kSystem, scores_, keep);
+    EXPECT_EQ(context.held().rows, expected.held().rows);
+    EXPECT_EQ(context.read_tokens(), expected.read_tokens());
+    EXPECT_EQ(context.bytes(), expected.bytes());
+    const ContextCut ours(context, keep), theirs(expected, keep);
+    for (size_t layer = 0; layer < shape.layers(); ++layer) {
+      const Segment a = ours.segment(layer), b = theirs.segment(layer);
+      EXPECT_EQ(a.positional, b.positional);
+      EXPECT_EQ(a.first_position, b.first_position);
+      for (size_t h = 0; h < kHeads; ++h) {
+        ASSERT_EQ(a.heads[h].len, b.heads[h].len);
+        const size_t bytes = a.heads[h].len * shape.head_row_bytes();
+        EXPECT_EQ(std::memcmp(a.heads[h].k, b.heads[h].k, bytes), 0);
+        EXPECT_EQ(std::memcmp(a.heads[h].v, b.heads[h].v, bytes), 0);
+      }
+    }
+    for (size_t i = 0; i < keep.rows.size(); ++i) {
+      const auto a = context.order(i / kHeads, i % kHeads), b = expected.order(i / kHeads, i % kHeads);
+      EXPECT_TRUE(std::equal(a.begin(), a.end(), b.begin(), b.end()));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace kvzip

@@ -82,6 +82,15 @@ void Tail::truncate(size_t end) {
   }
 }
 
+void Tail::keep_front(size_t rows) {
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    Layer& layer = layers_[i];
+    if (shape_.windows[i] > 0 || layer.len() <= rows) continue;
+    layer.first_position += layer.len() - rows;
+    for (KvRows& head : layer.heads) head.len = rows;
+  }
+}
+
 void Tail::release_layer(size_t index) {
   layers_[index].memory = Buffer();
   layers_[index].capacity = 0;

@@ -29,6 +29,9 @@ class Tail {
   void append_rows(size_t index, const Tail& from, size_t begin, size_t count);
   /// Drops all rows at positions >= `end`: undoes appends that didn't finish.
   void truncate(size_t end);
+  /// Of global layers, drops all but the first `rows` rows, which from then on stand right before the next row that is
+  /// appended: rows read later see them as they saw them before, and the rows between are gone. Sliding layers stay.
+  void keep_front(size_t rows);
   /// Frees one layer's memory for good.
   void release_layer(size_t index);
 

@@ -40,14 +40,15 @@ Scores made_up_scores(const CacheShape& shape, size_t len, uint64_t seed) {
 }
 
 /// Repeat inputs as long as real ones, for models that can't spell the instruction: random tokens stand for it.
-std::vector<RepeatInput> repeat_inputs_of(const Model& model, const Reading& reading) {
+std::vector<RepeatInput> repeat_inputs_of(const Model& model, std::span<const TokenId> document,
+                                          size_t chunk_tokens = kRepeatChunk) {
   constexpr size_t kInstructionTokens = 30;
-  if (model.has_tokenizer()) return repeat_inputs(model, reading.document);
+  if (model.has_tokenizer()) return repeat_inputs(model, document, chunk_tokens);
   std::vector<RepeatInput> inputs;
-  for (size_t begin = 0; begin < reading.document.size(); begin += kRepeatChunk) {
-    RepeatInput input{begin, std::min(kRepeatChunk, reading.document.size() - begin),
+  for (size_t begin = 0; begin < document.size(); begin += chunk_tokens) {
+    RepeatInput input{begin, std::min(chunk_tokens, document.size() - begin),
                       random_ids(kInstructionTokens, model.config().vocab, begin)};
-    const auto chunk = std::span(reading.document).subspan(begin, input.len);
+    const auto chunk = document.subspan(begin, input.len);
     input.ids.insert(input.ids.end(), chunk.begin(), chunk.end());
     inputs.push_back(std::move(input));
   }
@@ -76,6 +77,7 @@ void Bench::check_lengths() const {
   };
   for (const size_t tokens : plan_.prefill) expect("--prefill", tokens, kRoomBehindDocument);
   for (const size_t tokens : plan_.scoring) expect("--scoring", tokens, kRoomBehindDocument);
+  for (const size_t tokens : plan_.streaming) expect("--streaming", tokens, kRoomBehindDocument);
   for (const size_t tokens : plan_.depths)
     expect("--depths", tokens, std::max(kRoomBehindDocument, plan_.decode_tokens + 1));
 }
@@ -105,7 +107,7 @@ std::vector<ScoringFigure> Bench::scoring(size_t tokens) const {
     Stopwatch watch;
     Reading reading = read(tokens);
     prefills.push_back(watch.seconds());
-    const std::vector<RepeatInput> inputs = repeat_inputs_of(engine_.model, reading);
+    const std::vector<RepeatInput> inputs = repeat_inputs_of(engine_.model, reading.document);
     Scores exact;
     for (size_t k = 0; k < kKinds.size(); ++k) {
       watch = Stopwatch();
@@ -126,6 +128,28 @@ std::vector<ScoringFigure> Bench::scoring(size_t tokens) const {
                        spread_of(compressions)});
   }
   return figures;
+}
+
+StreamingFigure Bench::streaming(size_t tokens, const StreamOptions& options) const {
+  const std::vector<TokenId> document = random_ids(tokens, engine_.model.config().vocab, plan_.seed);
+  const std::vector<RepeatInput> inputs = repeat_inputs_of(engine_.model, document, options.chunk);
+  StreamOptions how = options;
+  how.ratio = kCompressed;
+  how.inputs = &inputs;
+  how.progress = until_interrupted();
+  std::vector<double> all;
+  std::vector<double> scorings;
+  StreamingFigure figure{.tokens = tokens};
+  for (size_t i = 0; i < plan_.repetitions; ++i) {
+    const Stopwatch watch;
+    const Streamed streamed = stream_ids(engine_.model, {}, document, how);
+    all.push_back(watch.seconds());
+    scorings.push_back(streamed.scoring_seconds);
+    figure.kv_bytes = streamed.context.bytes();
+  }
+  figure.seconds = spread_of(all);
+  figure.scoring_seconds = spread_of(scorings);
+  return figure;
 }
 
 // Forced tokens instead of chosen ones: the work of a pass is the same, and no stop token ends it early.

@@ -10,6 +10,7 @@ namespace kvzip::cli {
 struct BenchPlan {
   std::vector<size_t> prefill = {512, 2048, 4096, 7936};  ///< tokens
   std::vector<size_t> scoring = {4096};                   ///< tokens
+  std::vector<size_t> streaming{};                        ///< tokens
   std::vector<size_t> depths = {0, 1024, 4096, 7936};     ///< tokens before the decoding
   std::vector<double> keeps = {1, 0.5, 0.3, 0.1};         ///< fractions kept; at depth 0 there is nothing to keep
   std::vector<size_t> questions = {1};                    ///< answered at once
@@ -41,6 +42,13 @@ struct ScoringFigure {
   Spread ratio;                ///< scoring over prefill, run by run
   Spread compression_seconds;  ///< of choosing and gathering kCompressed of it
 };
+/// Reading, scoring and cutting chunk by chunk, down to kCompressed.
+struct StreamingFigure {
+  size_t tokens = 0;
+  Spread seconds{};
+  Spread scoring_seconds{};  ///< of them
+  size_t kv_bytes = 0;       ///< of what is left
+};
 struct DecodeFigure {
   size_t depth = 0;
   double keep = 1;
@@ -60,6 +68,7 @@ class Bench {
   PrefillFigure prefill(size_t tokens) const;
   /// One figure per kind of scoring, in turns over the same readings.
   std::vector<ScoringFigure> scoring(size_t tokens) const;
+  StreamingFigure streaming(size_t tokens, const StreamOptions& options) const;
   /// One figure per keep and number of questions. The document is read once; its scores are made up, with heads that
   /// differ by orders of magnitude as real ones do.
   std::vector<DecodeFigure> decode(size_t depth) const;

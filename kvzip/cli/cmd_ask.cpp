@@ -7,6 +7,7 @@
 
 #include "kvzip/cli/ask_report.h"
 #include "kvzip/cli/commands.h"
+#include "kvzip/cli/compressed_document.h"
 #include "kvzip/cli/context_files.h"
 #include "kvzip/cli/display_text.h"
 #include "kvzip/cli/document_store.h"
@@ -61,6 +62,10 @@ class Ask {
       throw Error(ErrorCode::usage,
                   fmt::format("{}: a context file is used on one device, found {} of them", flags_.file, devices));
     }
+    if (flags_.keep.mode.streams() && (flags_.full || flags_.compare)) {
+      throw Error(ErrorCode::usage, fmt::format("{}: needs the full memory, which --mode streaming never holds",
+                                                flags_.full ? "--full" : "--compare"));
+    }
     const std::string text = stored ? "" : read_document(flags_.file);
     const bool may_prompt = !flags_.compare && !flags_.output.json;
     questions_ = gather_questions({flags_.file, flags_.questions, flags_.questions_file, may_prompt});
@@ -89,8 +94,8 @@ class Ask {
 
  private:
   void read_and_answer(const std::string& text) {
+    if (!flags_.full && !flags_.compare) return answer_compressed(text);
     ReadDocument document = read(*engine_, flags_.file, text, flags_.reading, bar_);
-    if (!address_.empty()) source_ = source_of(document.reading, flags_.file, text);
     report_.system_tokens = document.reading.system.size();
     report_.document_tokens = document.reading.document.size();
     report_.prefill_seconds = document.seconds;
@@ -98,7 +103,7 @@ class Ask {
     if (flags_.full) {
       answer_full(std::move(document.reading));
     } else {
-      answer_compressed(std::move(document.reading));
+      answer_both(std::move(document.reading));
     }
   }
 
@@ -143,34 +148,53 @@ class Ask {
     answer_all(past_of(cut), report_.full);
   }
 
-  void answer_compressed(Reading&& reading) {
+  void answer_compressed(const std::string& text) {
+    const CompressedDocument document = compress_document(
+        *engine_, {flags_.file, text, flags_.reading, flags_.keep, heads_ ? &*heads_ : nullptr}, bar_);
+    report_.system_tokens = document.system.size();
+    report_.document_tokens = document.document.size();
+    report_.prefill_seconds = document.reading_seconds;
+    report_.scoring_seconds = document.scoring_seconds;
+    report_.compression_seconds = document.compression_seconds;
+    report_.kv_bytes_full = document.full_bytes;
+    report_.threshold = document.threshold;
+    note_compression(document.kept_ratio, document.full_bytes, document.kept_bytes, bar_);
+    if (!address_.empty()) {
+      const DocumentSource source = source_of(document.system, document.document, flags_.file, text);
+      store_->add(address_, document.context, origin_of(*engine_, source, flags_.keep, document.ratio));
+    }
+    answer_kept(document.context, document.kept_ratio);
+  }
+
+  void answer_both(Reading&& reading) {
     ScoredDocument scored =
         score_and_select(*engine_, reading, flags_.reading, flags_.keep, heads_ ? &*heads_ : nullptr, bar_);
-    const Keep& keep = scored.selection.keep;
     report_.scoring_seconds = scored.seconds;
-    report_.method = flags_.keep.method;
-    report_.scoring = flags_.keep.scoring;
-    report_.level = flags_.keep.level;
     report_.threshold = scored.selection.threshold;
-
-    if (flags_.compare) {
-      bar_title_ = "full memory";
-      answer_all(past_of(reading.tail), report_.full);
-      report_.resident_bytes_full = resident_bytes();
-    }
+    bar_title_ = "full memory";
+    answer_all(past_of(reading.tail), report_.full);
+    report_.resident_bytes_full = resident_bytes();
     const Stopwatch compressing;
-    const Context context = compress(engine_->model, std::move(reading), std::move(scored.scores), keep);
+    const Context context =
+        compress(engine_->model, std::move(reading), std::move(scored.scores), scored.selection.keep);
     report_.compression_seconds = compressing.seconds();
+    const double kept_ratio = scored.selection.keep.ratio();
+    note_compression(kept_ratio, report_.kv_bytes_full, sum_of_devices(engine_->model, context.bytes()), bar_);
+    answer_kept(context, kept_ratio);
+    report_.resident_bytes_kept = resident_bytes();
+  }
+
+  /// `ratio` is what it keeps of all heads: of several devices each has some.
+  void answer_kept(const Context& context, double ratio) {
+    report_.method = flags_.keep.method;
+    report_.scoring = flags_.keep.mode.streams() ? flags_.keep.mode.label() : flags_.keep.scoring;
+    report_.level = flags_.keep.level;
     report_.compressed = true;
     report_.kv_bytes_kept = sum_of_devices(engine_->model, context.bytes());
-    report_.kept_ratio = keep.ratio();
-    bar_.note("compression", fmt::format("{} of the document's pairs kept, {} -> {}", format_percent(keep.ratio()),
-                                         format_bytes(report_.kv_bytes_full), format_bytes(report_.kv_bytes_kept)));
-    if (!address_.empty()) store_->add(address_, context, origin_of(*engine_, source_, flags_.keep, scored.ratio));
+    report_.kept_ratio = ratio;
     const ContextCut cut(context, context.held());
     bar_title_ = "kept memory";
     answer_all(past_of(cut), report_.kept);
-    if (flags_.compare) report_.resident_bytes_kept = resident_bytes();
   }
 
   void answer_all(const PastFn& past, std::vector<Answer>& answers) {
@@ -239,8 +263,7 @@ class Ask {
   std::optional<std::vector<std::string>> questions_;  // nothing: people are prompted
   std::optional<Engine> engine_;
   std::optional<DocumentStore> store_;
-  std::string address_;    // of the document in the store; empty = it isn't used
-  DocumentSource source_;  // of the document, if it is to be stored
+  std::string address_;  // of the document in the store; empty = it isn't used
   std::string bar_title_ = "answering";
   AskReport report_;
 };
@@ -261,6 +284,7 @@ std::function<void()> add_ask(CLI::App& command) {
       ->check(whole(1, 256))
       ->capture_default_str();
   add_keep_options(command, flags->keep);
+  add_mode_options(command, flags->keep.mode);
   add_answer_options(command, flags->answers);
   add_engine_options(command, flags->engine);
   add_gpus_option(command, flags->engine);
@@ -276,6 +300,7 @@ std::function<void()> add_ask(CLI::App& command) {
       "  kvzip ask report.txt \"Who signed it?\" \"When?\"         two questions, 30 % of the memory kept\n"
       "  kvzip ask report.txt --keep 200MiB                     whatever fits, then a prompt\n"
       "  kvzip ask report.txt --questions q.txt --compare       full and compressed side by side\n"
+      "  kvzip ask long.txt --mode streaming \"Who signed it?\"    memory never holds the whole document\n"
       "  pdftotext report.pdf - | kvzip ask - \"Who signed it?\"  any text on standard input\n"
       "  kvzip ask report.kvz \"Who signed it?\" -k 0.1          from a context file of `kvzip compress`: at once\n"
       "  kvzip ask report.txt -k 10% --json \"Who signed it?\"    figures for scripts\n");

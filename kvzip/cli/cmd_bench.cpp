@@ -22,8 +22,9 @@ struct BenchFlags {
   ReadingFlags reading;
   BenchPlan plan;
   std::vector<std::string> only = {"prefill", "scoring", "decode"};
-  std::string shape;   ///< of random weights; empty = the model of the flags
-  size_t context = 0;  ///< one length for all parts; 0 = the lengths of the plan
+  ModeFlags mode{.mode = "streaming"};  ///< how documents are streamed
+  std::string shape;                    ///< of random weights; empty = the model of the flags
+  size_t context = 0;                   ///< one length for all parts; 0 = the lengths of the plan
   bool quick = false;
   OutputFlags output;
 
@@ -33,6 +34,7 @@ struct BenchFlags {
 struct BenchReport {
   std::vector<PrefillFigure> prefill;
   std::vector<ScoringFigure> scoring;
+  std::vector<StreamingFigure> streaming;
   std::vector<DecodeFigure> decode;
   size_t peak_bytes = 0;  ///< of the device's memory, while all this ran
   Ceilings ceilings;
@@ -63,6 +65,7 @@ Json to_json(const BenchReport& report, const Engine& engine) {
                {"load_seconds", engine.load_seconds},
                {"prefill", Json::array()},
                {"scoring", Json::array()},
+               {"streaming", Json::array()},
                {"decode", Json::array()}};
   const Model& model = engine.model;
   for (const PrefillFigure& figure : report.prefill) {
@@ -78,6 +81,12 @@ Json to_json(const BenchReport& report, const Engine& engine) {
                                {"prefill_seconds", json_of(figure.prefill_seconds)},
                                {"ratio", figure.ratio.median},
                                {"compression_seconds", json_of(figure.compression_seconds)}});
+  }
+  for (const StreamingFigure& figure : report.streaming) {
+    json["streaming"].push_back({{"tokens", figure.tokens},
+                                 {"seconds", json_of(figure.seconds)},
+                                 {"scoring_seconds", json_of(figure.scoring_seconds)},
+                                 {"kv_bytes", figure.kv_bytes}});
   }
   for (const DecodeFigure& figure : report.decode) {
     json["decode"].push_back({{"depth", figure.depth},
@@ -117,6 +126,11 @@ std::string to_text(const BenchReport& report, const Engine& engine, size_t repe
     table.add({"compression", grouped(figure.tokens), format_percent(kCompressed), text_of(figure.compression_seconds),
                "s", ""});
   }
+  for (const StreamingFigure& figure : report.streaming) {
+    table.add({"streaming", grouped(figure.tokens), format_percent(kCompressed), text_of(figure.seconds), "s",
+               format_bytes(figure.kv_bytes)});
+    table.add({"  of it scoring", grouped(figure.tokens), "", text_of(figure.scoring_seconds), "s", ""});
+  }
   for (const DecodeFigure& figure : report.decode) {
     const std::string what = figure.questions == 1 ? "decode after" : fmt::format("  {} at once", figure.questions);
     table.add({what, grouped(figure.depth), format_percent(figure.keep), text_of(figure.tokens_per_s), "tokens/s",
@@ -136,13 +150,15 @@ BenchPlan plan_of(const BenchFlags& flags) {
   BenchPlan plan = flags.plan;
   if (flags.quick)
     plan = {.prefill = {512}, .scoring = {1024}, .depths = {0, 1024}, .keeps = {1, 0.3}, .repetitions = 2};
-  if (flags.context > 0) plan.prefill = plan.scoring = plan.depths = {flags.context};
+  if (plan.streaming.empty()) plan.streaming = plan.scoring;
+  if (flags.context > 0) plan.prefill = plan.scoring = plan.streaming = plan.depths = {flags.context};
   for (const double keep : plan.keeps) {
     if (!(keep > 0 && keep <= 1))
       throw Error(ErrorCode::usage, fmt::format("--keeps {}: expected more than 0 and at most 1", keep));
   }
   if (!flags.wants("prefill")) plan.prefill.clear();
   if (!flags.wants("scoring")) plan.scoring.clear();
+  if (!flags.wants("streaming")) plan.streaming.clear();
   if (!flags.wants("decode")) plan.depths.clear();
   return plan;
 }
@@ -151,7 +167,7 @@ BenchPlan plan_of(const BenchFlags& flags) {
 constexpr size_t kRoom = 8192;
 size_t longest(const BenchPlan& plan) {
   size_t most = 0;
-  for (const auto* lengths : {&plan.prefill, &plan.scoring, &plan.depths}) {
+  for (const auto* lengths : {&plan.prefill, &plan.scoring, &plan.streaming, &plan.depths}) {
     for (const size_t tokens : *lengths) most = std::max(most, tokens);
   }
   return most;
@@ -176,6 +192,10 @@ void run_bench(const BenchFlags& flags) {
   for (const size_t tokens : plan.scoring) {
     bar.note(fmt::format("scoring of {}", counted(tokens, "token")));
     for (const ScoringFigure& figure : bench.scoring(tokens)) report.scoring.push_back(figure);
+  }
+  for (const size_t tokens : plan.streaming) {
+    bar.note(fmt::format("streaming of {}", counted(tokens, "token")));
+    report.streaming.push_back(bench.streaming(tokens, flags.mode.options(flags.reading)));
   }
   for (const size_t depth : plan.depths) {
     bar.note(fmt::format("decoding after {}", counted(depth, "token")));
@@ -205,6 +225,7 @@ std::function<void()> add_bench(CLI::App& command) {
   BenchPlan& plan = flags->plan;
   add_list(command, "--prefill", plan.prefill, 1, "Lengths to read, in tokens");
   add_list(command, "--scoring", plan.scoring, 1, "Lengths to score, in tokens");
+  add_list(command, "--streaming", plan.streaming, 1, "Lengths to stream, in tokens (default: those to score)");
   add_list(command, "--depths", plan.depths, 0, "Lengths of the document before the decoding");
   command.add_option("--context", flags->context, "One length for all parts, in place of the three lists")
       ->check(whole(1, size_t{1} << 30U));
@@ -216,10 +237,11 @@ std::function<void()> add_bench(CLI::App& command) {
   command.add_option("--decode-tokens", plan.decode_tokens, "Tokens per decoding run")
       ->check(CLI::Range(size_t{1}, size_t{4096}))
       ->capture_default_str();
+  add_chunk_options(command, flags->mode);
   command.add_option("--seed", plan.seed, "Seed of the random tokens and scores")->capture_default_str();
-  command.add_option("--only", flags->only, "Parts to run: prefill, scoring, decode")
+  command.add_option("--only", flags->only, "Parts to run: prefill, scoring, streaming, decode")
       ->delimiter(',')
-      ->check(CLI::IsMember({"prefill", "scoring", "decode"}))
+      ->check(CLI::IsMember({"prefill", "scoring", "streaming", "decode"}))
       ->capture_default_str();
   command.add_flag("--quick", flags->quick, "A short run: 512 read, 1,024 scored, decoding after 0 and 1,024");
   add_engine_options(command, flags->engine);
@@ -239,6 +261,7 @@ std::function<void()> add_bench(CLI::App& command) {
       "  kvzip bench --prefill 2048 --depths 4096 --keeps 1,0.3 -r 9 --only prefill,decode\n"
       "  kvzip bench --device cuda --shape llama3.1-8b --context 32768 --kv-type bf16\n"
       "  kvzip bench --gpus 2 --shape llama3.1-8b --context 122880 --kv-type bf16\n"
+      "  kvzip bench --only streaming --streaming 7936           a document that is read, scored and cut in chunks\n"
       "  kvzip bench --only decode --kv-type q8_0                memory of half the size\n"
       "  kvzip bench --json > here.json\n"
       "  kvzip bench kv-cache                                    what a KV cache is worth\n");

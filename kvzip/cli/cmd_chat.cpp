@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "kvzip/cli/commands.h"
+#include "kvzip/cli/compressed_document.h"
 #include "kvzip/cli/context_files.h"
 #include "kvzip/cli/display_text.h"
 #include "kvzip/cli/document_store.h"
@@ -139,18 +140,14 @@ void run_chat(const ChatFlags& flags) {
     if (const auto opened = store.open(engine, address, flags.keep, flags.reading))
       return chat_over(engine, opened->context, flags, bar);
   }
-  ReadDocument document = read(engine, flags.file, text, flags.reading, bar);
-  const size_t full_bytes = document.reading.tail.bytes();
-  ScoredDocument scored =
-      score_and_select(engine, document.reading, flags.reading, flags.keep, heads ? &*heads : nullptr, bar);
-  const DocumentSource source = source_of(document.reading, flags.file, text);
-  const Context context =
-      compress(engine.model, std::move(document.reading), std::move(scored.scores), scored.selection.keep);
-  bar.note("compression",
-           fmt::format("{} of the document's pairs kept, {} -> {}", format_percent(scored.selection.keep.ratio()),
-                       format_bytes(full_bytes), format_bytes(context.bytes())));
-  if (!address.empty()) store.add(address, context, origin_of(engine, source, flags.keep, scored.ratio));
-  chat_over(engine, context, flags, bar);
+  const CompressedDocument document =
+      compress_document(engine, {flags.file, text, flags.reading, flags.keep, heads ? &*heads : nullptr}, bar);
+  note_compression(document.kept_ratio, document.full_bytes, document.kept_bytes, bar);
+  if (!address.empty()) {
+    const DocumentSource source = source_of(document.system, document.document, flags.file, text);
+    store.add(address, document.context, origin_of(engine, source, flags.keep, document.ratio));
+  }
+  chat_over(engine, document.context, flags, bar);
 }
 
 }  // namespace
@@ -162,6 +159,7 @@ std::function<void()> add_chat(CLI::App& command) {
   add_key_option(command, flags->key);
   add_store_options(command, flags->store);
   add_keep_options(command, flags->keep);
+  add_mode_options(command, flags->keep.mode);
   add_answer_options(command, flags->answers);
   add_engine_options(command, flags->engine);
   add_reading_options(command, flags->reading);

@@ -68,6 +68,7 @@ std::function<void()> add_compress(CLI::App& command) {
   command.add_flag("--zstd", flags->zstd, "Pack it, for cold storage: fewer bytes, slower to open");
   add_key_option(command, flags->make.key);
   add_keep_options(command, flags->make.keep);
+  add_mode_options(command, flags->make.keep.mode);
   add_engine_options(command, flags->make.engine);
   add_reading_options(command, flags->make.reading);
   add_output_options(command, flags->output);

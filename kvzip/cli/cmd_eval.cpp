@@ -24,6 +24,7 @@ struct EvalFlags {
   std::string level = "pair";
   std::string policy = "kvzip";
   std::string scoring = "exact";
+  ModeFlags mode;
   size_t first = 0;
   size_t count = 0;  // 0 = by the task
   size_t max_questions = 0;
@@ -46,6 +47,12 @@ class Eval {
     options_.evaluate.ratios = parse_ratios(flags_.ratios);
     options_.evaluate.level = level_by_name(flags_.level);
     options_.evaluate.method = &find_method(flags_.policy, flags_.scoring);
+    flags_.mode.check();
+    if (flags_.mode.streams()) {
+      if (flags_.policy != methods().front().policy || options_.evaluate.level == Level::head)
+        throw Error(ErrorCode::usage, "--mode streaming: expected no other --policy and no --level head");
+      options_.evaluate.stream = flags_.mode.options(flags_.reading);
+    }
     options_.evaluate.kv_type = flags_.reading.dtype();
     options_.evaluate.batch = flags_.reading.batch;
     options_.evaluate.max_questions = flags_.max_questions;
@@ -88,7 +95,7 @@ class Eval {
             .chat_template = model.chat_template().name,
             .level = flags_.level,
             .policy = flags_.policy,
-            .scoring = flags_.scoring,
+            .scoring = flags_.mode.streams() ? flags_.mode.label() : flags_.scoring,
             .kv_type = flags_.reading.kv_type,
             .device = flags_.engine.device,
             .files = model_label(flags_.files.empty() ? "built-in" : flags_.files),
@@ -129,8 +136,9 @@ class Eval {
 
 std::string footer() {
   std::string text =
-      "Each document is read and scored once; every ratio answers from the same rows. Results are one JSON file per "
-      "document,\n"
+      "Each document is read and scored once; every ratio answers from the same rows (with --mode streaming, it is "
+      "read "
+      "for each).\nResults are one JSON file per document,\n"
       "OUT/TASK/INDEX_MODEL/output-LEVEL.json, beside a file of times. Documents that are finished are not evaluated "
       "again,\n"
       "so that a run that was stopped goes on. Under mpirun each process takes its share of documents and cores; "
@@ -161,6 +169,7 @@ std::function<void()> add_eval(CLI::App& command) {
       ->capture_default_str();
   command.add_option("--policy", flags->policy, "What makes a pair important")->capture_default_str();
   command.add_option("--scoring", flags->scoring, "How that is found out")->capture_default_str();
+  add_mode_options(command, flags->mode);
   command.add_option("--num", flags->count, "Documents per task (default: all of its files, 11 generated ones)")
       ->check(whole(1, kMostDocuments));
   command.add_option("--idx", flags->first, "Number of the first document")

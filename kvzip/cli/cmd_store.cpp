@@ -177,6 +177,7 @@ void add_add(CLI::App& store, const Flags& flags) {
   add->add_flag("--pin", flags->pin, "Never evict it");
   add_key_option(*add, flags->make.key);
   add_keep_options(*add, flags->make.keep);
+  add_mode_options(*add, flags->make.keep.mode);
   add_engine_options(*add, flags->make.engine);
   add_reading_options(*add, flags->make.reading);
 }

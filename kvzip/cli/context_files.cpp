@@ -92,9 +92,10 @@ OpenedContext open_context(const Engine& engine, const ContextFile& file, const 
   return opened;
 }
 
-DocumentSource source_of(const Reading& reading, const std::string& path, std::string text) {
+DocumentSource source_of(std::vector<TokenId> system, std::vector<TokenId> document, const std::string& path,
+                         std::string text) {
   const std::string name = path == "-" ? document_name(path) : std::filesystem::path(path).filename().string();
-  return {reading.system, reading.document, std::move(text), name};
+  return {std::move(system), std::move(document), std::move(text), name};
 }
 
 ContextOrigin origin_of(const Engine& engine, const DocumentSource& source, const KeepFlags& keep, double ratio) {

@@ -50,7 +50,8 @@ struct DocumentSource {
   std::string text;
   std::string title;  ///< the name of its file
 };
-DocumentSource source_of(const Reading& reading, const std::string& path, std::string text);
+DocumentSource source_of(std::vector<TokenId> system, std::vector<TokenId> document, const std::string& path,
+                         std::string text);
 ContextOrigin origin_of(const Engine& engine, const DocumentSource& source, const KeepFlags& keep, double ratio);
 
 }  // namespace kvzip::cli

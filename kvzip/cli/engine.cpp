@@ -61,6 +61,13 @@ Engine load_engine(const EngineFlags& flags, ProgressBar& bar, const std::functi
   return {std::move(backend), std::move(group), std::move(model), seconds, options.weights == WeightMode::f32};
 }
 
+void rethrow_about(const std::string& path, const Error& error) {
+  constexpr std::string_view kSubject = "document: ";
+  const std::string_view message = error.what();
+  if (!message.starts_with(kSubject)) throw Error(error);
+  throw Error(error.code(), document_name(path) + ": " + std::string(message.substr(kSubject.size())));
+}
+
 ReadDocument read(const Engine& engine, const std::string& path, std::string_view text, const ReadingFlags& flags,
                   ProgressBar& bar) {
   const Stopwatch watch;
@@ -68,11 +75,7 @@ ReadDocument read(const Engine& engine, const std::string& path, std::string_vie
     Reading reading = prefill(engine.model, text, {flags.dtype(), flags.batch, bar.stage("reading")});
     return {std::move(reading), watch.seconds()};
   } catch (const Error& error) {
-    // The library doesn't know where the text came from.
-    constexpr std::string_view kSubject = "document: ";
-    const std::string_view message = error.what();
-    if (!message.starts_with(kSubject)) throw;
-    throw Error(error.code(), document_name(path) + ": " + std::string(message.substr(kSubject.size())));
+    rethrow_about(path, error);
   }
 }
 

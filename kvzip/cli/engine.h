@@ -41,6 +41,9 @@ struct ReadDocument {
   size_t tokens() const { return reading.system.size() + reading.document.size(); }
   double tokens_per_second() const { return seconds > 0 ? static_cast<double>(tokens()) / seconds : 0; }
 };
+/// Throws what `error` says, about the text at `path` where it is about a document: the library doesn't know its name.
+[[noreturn]] void rethrow_about(const std::string& path, const Error& error);
+
 /// Errors about the text name `path`.
 ReadDocument read(const Engine& engine, const std::string& path, std::string_view text, const ReadingFlags& flags,
                   ProgressBar& bar);

@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "kvzip/cli/compressed_document.h"
 #include "kvzip/cli/head_scores_file.h"
 #include "kvzip/cli/read_document.h"
 
@@ -14,12 +15,10 @@ void make_from_document(const MakeFlags& flags, const HeadScores* heads, const M
   std::string text = read_document(flags.file);
   const Engine engine = load_engine(flags.engine, bar);
   if (steps.known && steps.known(engine, text)) return;
-  ReadDocument document = read(engine, flags.file, text, flags.reading, bar);
-  ScoredDocument scored = score_and_select(engine, document.reading, flags.reading, flags.keep, heads, bar);
-  const DocumentSource source = source_of(document.reading, flags.file, std::move(text));
-  const Context context =
-      compress(engine.model, std::move(document.reading), std::move(scored.scores), scored.selection.keep);
-  steps.made(context, origin_of(engine, source, flags.keep, scored.ratio));
+  const CompressedDocument document =
+      compress_document(engine, {flags.file, text, flags.reading, flags.keep, heads}, bar);
+  const DocumentSource source = source_of(document.system, document.document, flags.file, std::move(text));
+  steps.made(document.context, origin_of(engine, source, flags.keep, document.ratio));
 }
 
 void make_from_file(const MakeFlags& flags, const HeadScores* heads, const MakeSteps& steps) {

@@ -1,5 +1,7 @@
 #include "kvzip/cli/options.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
@@ -103,7 +105,60 @@ void add_reading_options(CLI::App& command, ReadingFlags& flags) {
       ->check(whole(1, size_t{1} << 20U));
 }
 
+void ModeFlags::check() const {
+  if (streams() || (chunk == 0 && chunk_keep == 0)) return;
+  throw Error(ErrorCode::usage, fmt::format("{}: only for --mode streaming", chunk != 0 ? "--chunk" : "--chunk-keep"));
+}
+
+std::string ModeFlags::label() const {
+  std::string text = mode;
+  if (chunk != 0) text += fmt::format("-{}", chunk);
+  if (chunk_keep != 0) text += fmt::format("-{:g}", chunk_keep);
+  return text;
+}
+
+StreamOptions ModeFlags::options(const ReadingFlags& reading) const {
+  return {.kv_type = reading.dtype(),
+          .chunk = chunk != 0 ? chunk : kRepeatChunk,
+          .chunk_keep = chunk_keep,
+          .batch = reading.batch,
+          .progress = {}};
+}
+
+void add_chunk_options(CLI::App& command, ModeFlags& flags) {
+  command
+      .add_option(
+          "--chunk", flags.chunk,
+          fmt::format("With --mode streaming: tokens that are read before some are dropped (default {})", kRepeatChunk))
+      ->check(whole(1, size_t{1} << 20U));
+  command
+      .add_option("--chunk-keep", flags.chunk_keep,
+                  fmt::format("With --mode streaming: the fraction KEPT of each chunk until all that may be kept is "
+                              "taken (default {}, or --keep where that is more)",
+                              kChunkKeep))
+      ->check(CLI::Range(0.001, 1.0));
+}
+
+void add_mode_options(CLI::App& command, ModeFlags& flags) {
+  command
+      .add_option("--mode", flags.mode,
+                  "whole: the document is read, then scored; streaming: it is read, scored (locally) and cut chunk by "
+                  "chunk, so that memory never holds more than what is kept and one chunk")
+      ->check(CLI::IsMember({"whole", "streaming"}))
+      ->capture_default_str();
+  add_chunk_options(command, flags);
+}
+
 KeepAmount KeepFlags::amount() const {
+  mode.check();
+  if (mode.streams()) {
+    const auto refuse = [](std::string_view what) {
+      throw Error(ErrorCode::usage, fmt::format("{} with --mode streaming: needs the whole document", what));
+    };
+    if (level == "head") refuse("--level head");
+    if (method != "kvzip") refuse("--method " + method);
+    if (scoring_given && scoring == "exact") refuse("--scoring exact");
+  }
   if (!head_scores.empty() && level != "head") throw Error(ErrorCode::usage, "--head-scores: only for --level head");
   if (scoring != "exact" && method_by_name(method).source == Source::rows)
     throw Error(ErrorCode::usage, "--scoring: only for --method kvzip or kvzip+");
@@ -111,6 +166,7 @@ KeepAmount KeepFlags::amount() const {
 }
 
 std::string KeepFlags::scored_by() const {
+  if (mode.streams()) return mode.label();
   if (method == "kvzip") return scoring;
   return method + (scoring == "exact" ? "" : " " + scoring);
 }

@@ -8,6 +8,7 @@
 #include "kvzip/cli/keep_amount.h"
 #include "kvzip/policy/level.h"
 #include "kvzip/stages/answer.h"
+#include "kvzip/stages/stream.h"
 
 namespace CLI {
 class App;
@@ -50,6 +51,24 @@ struct ReadingFlags {
 };
 void add_reading_options(CLI::App& command, ReadingFlags& flags);
 
+/// Whether all of the document is read before anything of it is dropped, or chunk by chunk.
+struct ModeFlags {
+  std::string mode = "whole";  ///< or streaming
+  size_t chunk = 0;            ///< tokens; 0 = as usual
+  double chunk_keep = 0;       ///< fraction KEPT of each chunk meanwhile; 0 = by what is kept in the end
+
+  bool streams() const { return mode == "streaming"; }
+  /// Throws Error{usage} for chunks of a document that is read whole.
+  void check() const;
+  /// "streaming", with chunk and what is kept of it where they were given: as part of files' names too.
+  std::string label() const;
+  /// All but what is to be kept.
+  StreamOptions options(const ReadingFlags& reading) const;
+};
+void add_mode_options(CLI::App& command, ModeFlags& flags);
+/// The same without --mode.
+void add_chunk_options(CLI::App& command, ModeFlags& flags);
+
 /// What is kept of it.
 struct KeepFlags {
   std::string keep = "0.3";
@@ -61,11 +80,13 @@ struct KeepFlags {
   bool level_given = false;
   bool method_given = false;
   bool scoring_given = false;
+  ModeFlags mode;
 
-  /// Throws Error{usage} for an amount that makes no sense, for head scores with another level, and for a kind of
-  /// scoring with another method.
+  /// Throws Error{usage} for an amount that makes no sense, for head scores with another level, for a kind of
+  /// scoring with another method, and for what can't be done chunk by chunk.
   KeepAmount amount() const;
-  /// What contexts are said to be scored by: "exact", "local" (both kvzip's), or another method's name, with "local".
+  /// What contexts are said to be scored by: "exact", "local", "streaming" (all kvzip's), or another method's name,
+  /// with "local".
   std::string scored_by() const;
 };
 void add_keep_options(CLI::App& command, KeepFlags& flags);

@@ -5,7 +5,6 @@
 #include <span>
 #include <utility>
 
-#include "kvzip/base/check.h"
 #include "kvzip/eval/beliefs_about.h"
 #include "kvzip/stages/answer.h"
 #include "kvzip/stages/prompt.h"
@@ -107,6 +106,68 @@ class Steps {
   size_t done_ = 0;
 };
 
+/// What a document's questions are answered from.
+struct Memories {
+  std::vector<Context> contexts;  // the first one holds everything
+  struct Cut {
+    size_t context = 0;
+    Keep keep;
+    float threshold = 0;
+  };
+  std::vector<Cut> cuts;  // one per ratio
+
+  bool is_full(size_t cut) const { return cuts[cut].context == 0 && cuts[cut].keep.rows == contexts[0].held().rows; }
+};
+
+Memories compressed(const Model& model, Reading&& reading, const EvaluateOptions& options, const Steps& steps,
+                    DocumentTimes& times) {
+  const Method& method = options.method != nullptr ? *options.method : methods().front();
+  Clock::time_point start = Clock::now();
+  Scores scores = method.score(model, reading, {.batch = options.batch, .progress = steps.inside()});
+  times.scoring = seconds_since(start);
+  start = Clock::now();
+  Memories memories;
+  for (const double ratio : options.ratios) {
+    Selection selection = select(scores, options.level, ratio);
+    memories.cuts.push_back({0, std::move(selection.keep), selection.threshold});
+  }
+  memories.contexts.push_back(compress(model, std::move(reading), std::move(scores), 1.0));
+  times.compression = seconds_since(start);
+  return memories;
+}
+
+Memories streamed(const Model& model, Reading&& reading, const EvaluateOptions& options, const Steps& steps,
+                  DocumentTimes& times) {
+  const std::vector<TokenId> system = reading.system;
+  const std::vector<TokenId> document = reading.document;
+  Memories memories;
+  memories.contexts.push_back(hold_all(model, std::move(reading)));
+  times.reading = 0;
+  double readings = 0;
+  for (const double ratio : options.ratios) {
+    if (ratio >= 1) {
+      memories.cuts.push_back({0, memories.contexts[0].held(), 0});
+      continue;
+    }
+    StreamOptions stream = *options.stream;
+    stream.ratio = ratio;
+    stream.level = options.level;
+    stream.kv_type = options.kv_type;
+    stream.batch = options.batch;
+    stream.progress = steps.inside();
+    const Clock::time_point start = Clock::now();
+    Streamed of_ratio = stream_ids(model, system, document, stream);
+    times.reading += seconds_since(start) - of_ratio.scoring_seconds;
+    times.scoring += of_ratio.scoring_seconds;
+    ++readings;
+    memories.cuts.push_back({memories.contexts.size(), of_ratio.context.held(), of_ratio.threshold});
+    memories.contexts.push_back(std::move(of_ratio.context));
+  }
+  times.reading /= std::max(readings, 1.0);
+  times.scoring /= std::max(readings, 1.0);
+  return memories;
+}
+
 }  // namespace
 
 size_t steps_of(const EvalDocument& document, const EvaluateOptions& options) {
@@ -123,7 +184,6 @@ size_t tokens_needed(const Model& model, const Task& task, const EvalDocument& d
 
 DocumentRecord evaluate_document(const Model& model, const Task& task, const EvalDocument& document,
                                  const EvaluateOptions& options, DocumentTimes& times) {
-  const Method& method = options.method != nullptr ? *options.method : methods().front();
   Steps steps(options.progress, steps_of(document, options));
   DocumentRecord record;
   record.depth = document.depth;
@@ -136,39 +196,33 @@ DocumentRecord evaluate_document(const Model& model, const Task& task, const Eva
   record.document_tokens = reading.document.size();
   steps.next();
 
-  start = Clock::now();
-  Scores scores = method.score(model, reading, {.batch = options.batch, .progress = steps.inside()});
-  times.scoring = seconds_since(start);
+  const Memories memories = options.stream ? streamed(model, std::move(reading), options, steps, times)
+                                           : compressed(model, std::move(reading), options, steps, times);
   steps.next();
-
-  start = Clock::now();
-  std::vector<Selection> selections;
-  for (const double ratio : options.ratios) selections.push_back(select(scores, options.level, ratio));
-  const Context context = compress(model, std::move(reading), std::move(scores), 1.0);
-  times.compression = seconds_since(start);
-  record.kv_bytes_full = context.bytes();
-  for (size_t i = 0; i < selections.size(); ++i) {
-    const Keep& keep = selections[i].keep;
-    record.cuts.push_back(
-        {options.ratios[i], keep.ratio(), static_cast<double>(selections[i].threshold), context.bytes(keep)});
+  record.kv_bytes_full = memories.contexts[0].bytes();
+  for (size_t i = 0; i < memories.cuts.size(); ++i) {
+    const Memories::Cut& cut = memories.cuts[i];
+    record.cuts.push_back({options.ratios[i], cut.keep.ratio(), static_cast<double>(cut.threshold),
+                           memories.contexts[cut.context].bytes(cut.keep)});
   }
 
-  times.answers.assign(selections.size() + 1, 0);
-  times.answer_tokens.assign(selections.size() + 1, 0);
+  times.answers.assign(memories.cuts.size() + 1, 0);
+  times.answer_tokens.assign(memories.cuts.size() + 1, 0);
   const size_t asked = asked_of(document, options);
   for (size_t i = 0; i < asked; ++i) {
     const EvalQuestion& question = document.questions[i];
     Asker asker(model, task, question);
     QuestionRecord answers{question.text, question.answer, std::string(metric_name(question.metric)), {}, {}};
-    for (size_t cut = 0; cut <= selections.size(); ++cut) {
+    for (size_t cut = 0; cut <= memories.cuts.size(); ++cut) {
       start = Clock::now();
       size_t& tokens = times.answer_tokens[cut];
-      if (cut > 0 && selections[cut - 1].keep.rows == context.held().rows) {
-        answers.pruned.push_back(answers.full);  // everything is kept
-      } else if (cut == 0) {
-        answers.full = asker.ask_full(ContextCut(context, context.held()), tokens);
+      if (cut == 0) {
+        answers.full = asker.ask_full(ContextCut(memories.contexts[0], memories.contexts[0].held()), tokens);
+      } else if (memories.is_full(cut - 1)) {
+        answers.pruned.push_back(answers.full);
       } else {
-        answers.pruned.push_back(asker.ask(ContextCut(context, selections[cut - 1].keep), tokens));
+        const Memories::Cut& memory = memories.cuts[cut - 1];
+        answers.pruned.push_back(asker.ask(ContextCut(memories.contexts[memory.context], memory.keep), tokens));
       }
       times.answers[cut] += seconds_since(start);
       steps.next();

@@ -1,12 +1,15 @@
-// One document: read once, scored once, and answered from at every ratio. One thread; uses the model's backend.
+// One document: read once, scored once, and answered from at every ratio; or streamed for each of them. One thread;
+// uses the model's backend.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "kvzip/eval/method.h"
 #include "kvzip/eval/record.h"
 #include "kvzip/eval/task.h"
 #include "kvzip/policy/level.h"
+#include "kvzip/stages/stream.h"
 
 namespace kvzip {
 
@@ -14,13 +17,16 @@ struct EvaluateOptions {
   std::vector<double> ratios;  ///< each in (0, 1], the fraction KEPT
   Level level = Level::pair;
   const Method* method = nullptr;  ///< null: the published one
+  /// Read so in place of whole, anew for each ratio; ratio, level and types are those of this evaluation.
+  std::optional<StreamOptions> stream{};
   DType kv_type = DType::f16;
   size_t batch = 0;          ///< tokens per pass; 0 = by the device and its memory
   size_t max_questions = 0;  ///< the first ones of the document; 0 = all
   ProgressFn progress{};     ///< stage "evaluating", in steps: one for reading, one for scoring, one per answer
 };
 
-/// What may differ from run to run. Seconds.
+/// What may differ from run to run. Seconds; where each ratio has a reading of its own, they are those of one on
+/// average.
 struct DocumentTimes {
   double reading = 0;
   double scoring = 0;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "kvzip/base/error.h"
 #include "kvzip/stages/reconstruct.h"
@@ -17,23 +18,67 @@ constexpr size_t kScratchBytes = size_t{64} << 20U;
 /// Of devices that share a model, what the fullest has left: all must come to the same decisions.
 size_t available_memory(const Model& model) { return least_of_devices(model, model.backend().available_memory()); }
 
+size_t layer_bytes(const CacheShape& shape) { return shape.token_bytes() / std::max<size_t>(shape.layers(), 1); }
+
+size_t workspace_bytes(const ModelConfig& config, size_t batch) {
+  const size_t activations = 2 * config.hidden + 2 * config.heads * config.head_dim +
+                             2 * config.kv_heads * config.head_dim + 2 * config.feed_forward + 2 * config.head_dim;
+  return batch * activations * sizeof(float) + config.vocab * sizeof(float) + kScratchBytes;
+}
+
+/// Of all scores, as they are made and as they are used.
+size_t score_bytes(const CacheShape& shape, size_t tokens) {
+  return tokens * shape.global_layers().size() * shape.kv_heads * sizeof(float) * 2;
+}
+
+/// Throws where `tokens` need more than there is; `estimate` says what so many tokens need, and grows with them.
+void require_available(const Model& model, size_t tokens, DType kv_type,
+                       const std::function<MemoryEstimate(size_t tokens)>& estimate) {
+  const size_t available = available_memory(model);
+  const MemoryEstimate need = estimate(tokens);
+  if (need.total() <= available) return;
+  size_t fits = 0;
+  size_t beyond = tokens;
+  while (beyond - fits > 1) {
+    const size_t middle = fits + (beyond - fits) / 2;
+    (estimate(middle).total() <= available ? fits : beyond) = middle;
+  }
+  throw Error(
+      ErrorCode::memory,
+      fmt::format("memory: {} tokens need {} ({} of them keys and values in {}), {} available; {} tokens would fit",
+                  tokens, format_bytes(need.total()), format_bytes(need.kv_bytes), dtype_name(tail_type(kv_type)),
+                  format_bytes(available), fits));
+}
+
 }  // namespace
 
 MemoryEstimate estimate_memory(const Model& model, size_t tokens, DType kv_type, size_t batch, size_t chunk) {
-  const ModelConfig& config = model.config();
   const CacheShape shape = model.cache_shape(tail_type(kv_type));
-  const size_t layer_bytes = shape.token_bytes() / std::max<size_t>(shape.layers(), 1);
   MemoryEstimate estimate;
   for (const size_t window : shape.windows) {
-    estimate.kv_bytes += layer_bytes * (window == 0 ? tokens : std::min(tokens, window + batch));
+    estimate.kv_bytes += layer_bytes(shape) * (window == 0 ? tokens : std::min(tokens, window + batch));
   }
   const size_t copied = tokens > chunk ? chunk : 0;  // by local scoring
-  estimate.scoring_bytes = (repeat_rows(tokens, chunk) + copied) * shape.token_bytes() +
-                           tokens * shape.global_layers().size() * shape.kv_heads * sizeof(float) * 2;
-  const size_t activations = 2 * config.hidden + 2 * config.heads * config.head_dim +
-                             2 * config.kv_heads * config.head_dim + 2 * config.feed_forward + 2 * config.head_dim;
-  estimate.workspace_bytes =
-      std::min(tokens, batch) * activations * sizeof(float) + config.vocab * sizeof(float) + kScratchBytes;
+  estimate.scoring_bytes = (repeat_rows(tokens, chunk) + copied) * shape.token_bytes() + score_bytes(shape, tokens);
+  estimate.workspace_bytes = workspace_bytes(model.config(), std::min(tokens, batch));
+  return estimate;
+}
+
+MemoryEstimate estimate_streaming(const Model& model, size_t tokens, DType kv_type, size_t batch, size_t chunk,
+                                  double ratio) {
+  constexpr double kRoom = 17.0 / 16;  // of which a part is free (cache/kept_rows.h)
+  const CacheShape kept = model.cache_shape(kv_type);
+  const CacheShape shape = model.cache_shape(tail_type(kv_type));
+  const size_t read = std::min(tokens, chunk);
+  MemoryEstimate estimate;
+  for (const size_t window : shape.windows) {
+    estimate.kv_bytes += window == 0
+                             ? static_cast<size_t>(static_cast<double>(tokens * layer_bytes(kept)) * ratio * kRoom) +
+                                   read * layer_bytes(shape)
+                             : std::min(tokens, window + batch) * layer_bytes(shape);
+  }
+  estimate.scoring_bytes = repeat_rows(tokens, chunk) * shape.token_bytes() + score_bytes(shape, tokens);
+  estimate.workspace_bytes = workspace_bytes(model.config(), std::min(read, batch));
   return estimate;
 }
 
@@ -47,20 +92,13 @@ size_t batch_rows(const Model& model, size_t tokens, DType kv_type, size_t wante
 }
 
 void require_memory(const Model& model, size_t tokens, DType kv_type, size_t batch, size_t chunk) {
-  const size_t available = available_memory(model);
-  const MemoryEstimate need = estimate_memory(model, tokens, kv_type, batch, chunk);
-  if (need.total() <= available) return;
-  size_t fits = 0;
-  size_t beyond = tokens;
-  while (beyond - fits > 1) {
-    const size_t middle = fits + (beyond - fits) / 2;
-    (estimate_memory(model, middle, kv_type, batch, chunk).total() <= available ? fits : beyond) = middle;
-  }
-  throw Error(
-      ErrorCode::memory,
-      fmt::format("memory: {} tokens need {} ({} of them keys and values in {}), {} available; {} tokens would fit",
-                  tokens, format_bytes(need.total()), format_bytes(need.kv_bytes), dtype_name(tail_type(kv_type)),
-                  format_bytes(available), fits));
+  require_available(model, tokens, kv_type,
+                    [&](size_t count) { return estimate_memory(model, count, kv_type, batch, chunk); });
+}
+
+void require_streaming(const Model& model, size_t tokens, DType kv_type, size_t batch, size_t chunk, double ratio) {
+  require_available(model, tokens, kv_type,
+                    [&](size_t count) { return estimate_streaming(model, count, kv_type, batch, chunk, ratio); });
 }
 
 std::string format_bytes(size_t bytes) {

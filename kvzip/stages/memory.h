@@ -27,6 +27,11 @@ size_t batch_rows(const Model& model, size_t tokens, DType kv_type, size_t wante
 /// has left.
 void require_memory(const Model& model, size_t tokens, DType kv_type, size_t batch, size_t chunk);
 
+/// The same for reading in chunks of which about `ratio` of the document stays (stages/stream.h).
+MemoryEstimate estimate_streaming(const Model& model, size_t tokens, DType kv_type, size_t batch, size_t chunk,
+                                  double ratio);
+void require_streaming(const Model& model, size_t tokens, DType kv_type, size_t batch, size_t chunk, double ratio);
+
 /// "1.5 GiB", "230 MiB", "12 KiB".
 std::string format_bytes(size_t bytes);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "kvzip/stages/memory.h"
 #include "kvzip/stages/prompt.h"
@@ -24,7 +25,14 @@ void require_text(std::string_view text) {
   }
 }
 
-void require_context(const Model& model, size_t document, size_t system) {
+}  // namespace
+
+std::vector<TokenId> document_ids(const Model& model, std::string_view text) {
+  require_text(text);
+  return model.tokenizer().encode(text);
+}
+
+void require_context(const Model& model, size_t system, size_t document) {
   const size_t most = model.config().context_length;
   if (document + system + kRoomForAnswer <= most) return;
   const size_t taken = system + kRoomForAnswer;
@@ -34,11 +42,9 @@ void require_context(const Model& model, size_t document, size_t system) {
                   document, most, most > taken ? most - taken : 0));
 }
 
-}  // namespace
-
 Reading prefill(const Model& model, std::string_view text, const PrefillOptions& options) {
-  require_text(text);
-  return prefill_ids(model, system_ids(model), model.tokenizer().encode(text), options);
+  std::vector<TokenId> document = document_ids(model, text);
+  return prefill_ids(model, system_ids(model), std::move(document), options);
 }
 
 Reading prefill_ids(const Model& model, std::vector<TokenId> system, std::vector<TokenId> document,
@@ -46,7 +52,7 @@ Reading prefill_ids(const Model& model, std::vector<TokenId> system, std::vector
   require_decoder(model.config());
   Reading reading{std::move(system), std::move(document),
                   Tail(model.backend(), model.cache_shape(tail_type(options.kv_type)), 0), options.kv_type};
-  require_context(model, reading.document.size(), reading.system.size());
+  require_context(model, reading.system.size(), reading.document.size());
   std::vector<TokenId> tokens = reading.system;
   tokens.insert(tokens.end(), reading.document.begin(), reading.document.end());
   const size_t batch = batch_rows(model, tokens.size(), options.kv_type, options.batch, kRepeatChunk);
@@ -54,7 +60,7 @@ Reading prefill_ids(const Model& model, std::vector<TokenId> system, std::vector
   reading.tail.reserve(tokens.size() + repeat_rows(reading.document.size(), kRepeatChunk), batch);
 
   Forward forward(model);
-  run_batches(forward, tokens, batch, Batch{.tail = &reading.tail}, [&](size_t done) {
+  run_batches(forward, tokens, batch, Batch{.tail = &reading.tail, .observe = options.observe}, [&](size_t done) {
     report(options.progress, {"prefill", done, tokens.size()});
   });
   model.backend().synchronize();  // so that whoever times it times all of it

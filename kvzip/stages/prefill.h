@@ -30,7 +30,14 @@ struct PrefillOptions {
   DType kv_type = DType::f16;  ///< f32, f16 or bf16; or q8_0 or q4_0: read in f16 and quantised when compressed
   size_t batch = 0;            ///< tokens per pass; 0 = as batch_rows() says
   ProgressFn progress{};       ///< stage "prefill", in tokens
+  ObserveFn observe{};         ///< sees the input of every layer's attention, batch by batch
 };
+
+/// The document's tokens. Throws Error{input} where `text` is empty or binary.
+std::vector<TokenId> document_ids(const Model& model, std::string_view text);
+/// Throws Error{input} that names both lengths where prompt, document and an answer are longer than the model's
+/// context.
+void require_context(const Model& model, size_t system, size_t document);
 
 /// Reads `text`. Throws Error{input} where it is empty, binary or longer than the model's context (naming both
 /// lengths), Error{memory} where it wouldn't fit (found before anything is computed), Error{cancelled}.

@@ -7,7 +7,7 @@
 
 namespace kvzip {
 
-class CpuBackend final : public Backend {
+class CpuBackend : public Backend {
  public:
   /// Throws Error{unsupported} on a processor without AVX2 (x86) or NEON (ARM).
   CpuBackend();

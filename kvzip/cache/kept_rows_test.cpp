@@ -1,0 +1,138 @@
+#include "kvzip/cache/kept_rows.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <random>
+
+#include "kvzip/cache/tail.h"
+
+namespace kvzip {
+namespace {
+
+constexpr size_t kHeads = 3;
+constexpr size_t kDim = 32;
+constexpr size_t kFront = 2;  // rows of the tail before those to take
+
+class KeptRowsTest : public testing::TestWithParam<DType> {
+ protected:
+  std::unique_ptr<Backend> backend_ = make_cpu_backend();
+  CacheShape shape_{.kv_heads = kHeads, .head_dim = kDim, .windows = {0, 5, 0}, .dtype = DType::f32};
+
+  /// A tail of `rows` whose values say position and column.
+  Tail tail_at(size_t first, size_t rows) {
+    Tail tail(*backend_, shape_, first);
+    std::vector<float> k, v;
+    for (size_t i = 0; i < rows * kHeads * kDim; ++i) {
+      k.push_back(static_cast<float>(first * 1000 + i));
+      v.push_back(-k.back());
+    }
+    const auto view = [&](const std::vector<float>& data) {
+      return ConstView{data.data(), DType::f32, rows, kHeads * kDim, kHeads * kDim * sizeof(float)};
+    };
+    for (size_t layer = 0; layer < shape_.layers(); ++layer) tail.append(layer, view(k), view(v));
+    return tail;
+  }
+
+  /// One row of a tail as the store should hold it.
+  std::string stored(const void* row) {
+    std::string bytes(padded_row_bytes(GetParam(), kDim), '\0');
+    const uint32_t index = 0;
+    backend_->gather_rows({row, DType::f32, 1, kDim, kDim * sizeof(float)}, {&index, 1},
+                          {bytes.data(), GetParam(), 1, kDim, bytes.size()});
+    return bytes;
+  }
+};
+
+struct Expected {
+  std::vector<uint32_t> positions;
+  std::vector<std::string> keys, values;
+};
+
+TEST_P(KeptRowsTest, HoldsWhatManyRandomChangesLeave) {
+  CacheShape kept_shape = shape_;
+  kept_shape.dtype = GetParam();
+  KeptRows kept(*backend_, kept_shape);
+  EXPECT_TRUE(kept.empty());
+  std::vector<Expected> expected(2 * kHeads);
+  std::mt19937 random(3);
+  size_t begin = 0;
+  for (int round = 0; round < 12; ++round) {
+    const size_t rows = 1 + random() % 40;
+    const Tail tail = tail_at(begin, kFront + rows);
+    for (size_t i = 0; i < expected.size(); ++i) {
+      const size_t layer = i / kHeads * 2, head = i % kHeads;
+      const Segment from = tail.segment(layer);
+      KeptRows::Change change;
+      Expected next;
+      // Rounds in which all stay, most stay, and none does.
+      const unsigned stay = round % 5 == 4 ? 0 : round % 2 == 0 ? 10 : 7;
+      for (size_t place = 0; place < expected[i].positions.size(); ++place) {
+        if (random() % 10 >= stay) continue;
+        change.places.push_back(static_cast<uint32_t>(place));
+        next.positions.push_back(expected[i].positions[place]);
+        next.keys.push_back(expected[i].keys[place]);
+        next.values.push_back(expected[i].values[place]);
+      }
+      for (size_t row = 0; row < rows; ++row) {
+        if (random() % 3 == 0 || (round == 9 && head == 1)) continue;
+        const size_t at = (kFront + row) * kDim;
+        change.rows.push_back(static_cast<uint32_t>(kFront + row));
+        change.positions.push_back(static_cast<uint32_t>(begin + row));
+        next.positions.push_back(static_cast<uint32_t>(begin + row));
+        next.keys.push_back(stored(static_cast<const float*>(from.heads[head].k) + at));
+        next.values.push_back(stored(static_cast<const float*>(from.heads[head].v) + at));
+      }
+      kept.update(i / kHeads, head, change, from);
+      expected[i] = std::move(next);
+    }
+    begin += rows;
+
+    size_t pairs = 0;
+    for (size_t i = 0; i < expected.size(); ++i) {
+      const Segment segment = kept.segment(i / kHeads * 2);
+      const KvRows& held = segment.heads[i % kHeads];
+      ASSERT_FALSE(segment.positional);
+      ASSERT_EQ(segment.dtype, GetParam());
+      ASSERT_EQ(held.len, expected[i].positions.size());
+      const auto positions = kept.positions(i / kHeads, i % kHeads);
+      ASSERT_TRUE(std::equal(positions.begin(), positions.end(), expected[i].positions.begin()));
+      const size_t row = kept_shape.head_row_bytes();
+      for (size_t place = 0; place < held.len; ++place) {
+        ASSERT_EQ(std::string(static_cast<const char*>(held.k) + place * row, row), expected[i].keys[place]);
+        ASSERT_EQ(std::string(static_cast<const char*>(held.v) + place * row, row), expected[i].values[place]);
+      }
+      pairs += held.len;
+    }
+    EXPECT_EQ(kept.pairs(), pairs);
+    EXPECT_GE(kept.bytes(), 2 * pairs * kept_shape.head_row_bytes());
+  }
+  kept.release(0, 0);
+  EXPECT_TRUE(kept.positions(0, 0).empty());
+  EXPECT_EQ(kept.segment(0).heads[0].len, 0U);
+}
+
+TEST_P(KeptRowsTest, TakesAtMostASixteenthMoreThanItHolds) {
+  CacheShape kept_shape = shape_;
+  kept_shape.dtype = GetParam();
+  KeptRows kept(*backend_, kept_shape);
+  const Tail tail = tail_at(0, 100);
+  for (uint32_t begin = 0; begin < 100; begin += 7) {
+    for (size_t head = 0; head < kHeads; ++head) {
+      KeptRows::Change change;
+      for (uint32_t place = 0; place < kept.positions(0, head).size(); ++place) change.places.push_back(place);
+      for (uint32_t row = begin; row < std::min(begin + 7, 100U); ++row) {
+        change.rows.push_back(row);
+        change.positions.push_back(row);
+      }
+      kept.update(0, head, change, tail.segment(0));
+    }
+    EXPECT_LE(kept.bytes(), 2 * kept.pairs() * kept_shape.head_row_bytes() * 17 / 16);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, KeptRowsTest, testing::Values(DType::f32, DType::q8_0, DType::q4_0),
+                         [](const auto& type) { return std::string(dtype_name(type.param)); });
+
+}  // namespace
+}  // namespace kvzip

@@ -1,0 +1,47 @@
+#include "kvzip/stages/log_scores.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "kvzip/base/parallel.h"
+
+namespace kvzip {
+
+LogScores::LogScores(Backend& backend, const CacheShape& shape, size_t len)
+    : backend_(&backend),
+      layers_(shape.global_layers()),
+      heads_(shape.kv_heads),
+      log_(backend, DType::f32, layers_.size() * heads_, len) {
+  const std::vector<float> lowest(len, -std::numeric_limits<float>::infinity());
+  for (size_t row = 0; row < log_.view().rows; ++row) {
+    backend.upload(rows_of(log_.view(), row, 1).data, lowest.data(), lowest.size() * sizeof(float));
+  }
+}
+
+const ScoreRequest* LogScores::request(size_t kv_layer, size_t begin, const ScoreRequest& keys) {
+  const auto found = std::find(layers_.begin(), layers_.end(), kv_layer);
+  if (found == layers_.end()) return nullptr;
+  View to = rows_of(log_.view(), static_cast<size_t>(found - layers_.begin()) * heads_, heads_);
+  to.data = static_cast<float*>(to.data) + begin;
+  to.cols = keys.chunk_len;
+  request_ = keys;
+  request_.log_score = to;
+  return &request_;
+}
+
+Scores LogScores::take() const {
+  Scores scores(layers_.size(), heads_, log_.view().cols);
+  backend_->download(scores.values.data(), log_.view().data, scores.values.size() * sizeof(float));
+  exponentiate(scores.values);
+  return scores;
+}
+
+void exponentiate(std::span<float> values) {
+  constexpr size_t kGrain = 4096;
+  parallel_ranges(values.size(), kGrain, [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) values[i] = std::exp(values[i]);
+  });
+}
+
+}  // namespace kvzip

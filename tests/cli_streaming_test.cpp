@@ -1,0 +1,102 @@
+// Streaming as users of the program meet it: ask, compress and bench.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "tests/cli_process.h"
+#include "tests/test_paths.h"
+
+namespace kvzip {
+namespace {
+
+using Json = nlohmann::json;
+using Words = std::vector<std::string>;
+
+const std::string kProgram = std::string(KVZIP_BINARY_DIR) + "/bin/kvzip";
+constexpr std::string_view kDocument =
+    "Log of the lighthouse at Skerry Rock. The lamp was lit for the first time on 4 March 1887. The keeper is Ada "
+    "Lind. Her cat is called Pepper. The fog horn is painted green. The boat comes every second Friday.\n";
+
+class Streaming : public ::testing::Test {
+ protected:
+  Streaming() : document_(write("log.txt", kDocument)) {}
+
+  std::string write(const std::string& name, std::string_view text) const {
+    std::ofstream(folder_.file(name), std::ios::binary) << text;
+    return folder_.file(name);
+  }
+  ProcessResult run(Words words, std::string_view standard_input = "") const {
+    words.insert(words.begin(), kProgram);
+    return run_process({words, std::string(standard_input), {{"KVZIP_STORE", folder_.file("store")}}});
+  }
+  Json run_json(Words words) const {
+    words.insert(words.end(), {"--json", "--quiet"});
+    const ProcessResult result = run(words);
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_EQ(result.err, "");
+    return Json::parse(result.out, nullptr, false);
+  }
+  void expect_error(const Words& words, int exit_code, std::string_view part) const {
+    const ProcessResult result = run(words);
+    EXPECT_EQ(result.exit_code, exit_code) << result.err;
+    EXPECT_EQ(result.err.find('\n'), result.err.size() - 1) << result.err;
+    EXPECT_NE(result.err.find(part), std::string::npos) << result.err;
+    EXPECT_EQ(result.out, "");
+  }
+  Words ask(const Words& options) const {
+    Words words = {"ask", document_, "Who is the keeper?", "-q", "-n", "6", "--no-store"};
+    words.insert(words.end(), options.begin(), options.end());
+    return words;
+  }
+
+  TempFolder folder_;
+  std::string document_;
+};
+
+TEST_F(Streaming, RefusesWhatNeedsTheWholeDocument) {
+  expect_error(ask({"--mode", "streaming", "--compare"}), 2, "--compare");
+  expect_error(ask({"--mode", "streaming", "--full"}), 2, "--full");
+  expect_error(ask({"--mode", "streaming", "--level", "head"}), 2, "--level head");
+  expect_error(ask({"--mode", "streaming", "--method", "snapkv"}), 2, "snapkv");
+  expect_error(ask({"--mode", "streaming", "--scoring", "exact"}), 2, "--scoring exact");
+  expect_error(ask({"--mode", "streaming", "--chunk-keep", "1.5"}), 2, "1.5");
+  expect_error(ask({"--chunk", "100"}), 2, "--mode streaming");
+}
+
+TEST_F(Streaming, StreamingAnswersFromWhatIsLeft) {
+  const Json whole = run_json({"ask", document_, "Who?", "-n", "4", "--scoring", "local", "--no-store"});
+  const Json json =
+      run_json({"ask", document_, "Who?", "-n", "4", "--mode", "streaming", "--chunk", "30", "--no-store"});
+  EXPECT_EQ(json.at("scoring"), "streaming-30");
+  EXPECT_EQ(json.at("document_tokens"), whole.at("document_tokens"));
+  EXPECT_EQ(json.at("kv_bytes_full"), whole.at("kv_bytes_full"));
+  EXPECT_NEAR(json.at("kept_ratio"), 0.3, 0.02);
+  EXPECT_GT(json.at("scoring_seconds"), 0);
+  // A document of one chunk is scored and cut as always, question and answer with it.
+  const Json one = run_json({"ask", document_, "Who?", "-n", "4", "--mode", "streaming", "--no-store"});
+  EXPECT_EQ(one.at("kept_ratio"), whole.at("kept_ratio"));
+  EXPECT_EQ(one.at("answers")[0].at("kept").at("text"), whole.at("answers")[0].at("kept").at("text"));
+  expect_error({"ask", folder_.file("missing"), "Who?", "--mode", "streaming", "-q"}, 1, "missing");
+}
+
+TEST_F(Streaming, StreamedContextsAreFilesLikeOthers) {
+  const std::string file = folder_.file("streamed.kvz");
+  run_json({"compress", document_, "-o", file, "--mode", "streaming", "--chunk", "30", "--keep", "0.4"});
+  EXPECT_EQ(run({"verify", file, "-q"}).exit_code, 0);
+  const Json less = run_json({"ask", file, "Who?", "-n", "3", "--keep", "0.2"});
+  EXPECT_NEAR(less.at("kept_ratio"), 0.2, 0.02);
+  EXPECT_EQ(less.at("scoring"), "streaming-30");
+  expect_error({"ask", file, "Who?", "--keep", "0.8", "-q"}, 2, "0.4");
+}
+
+TEST_F(Streaming, IsMeasured) {
+  const Json json = run_json({"bench", "--only", "streaming", "--streaming", "90", "--chunk", "30", "-r", "1"});
+  const Json& figure = json.at("streaming")[0];
+  EXPECT_EQ(figure.at("tokens"), 90);
+  EXPECT_LT(figure.at("scoring_seconds").at("median"), figure.at("seconds").at("median"));
+  EXPECT_NEAR(figure.at("kv_bytes"), 0.3 * 90 * 2 * 30 * 3 * 64 * 2, 30000);
+}
+
+}  // namespace
+}  // namespace kvzip
