@@ -4,17 +4,11 @@
 #include <string>
 
 #include "bench/cuda_bench.cuh"
+#include "bench/cuda_kept.h"
 #include "kvzip/backend/cuda/attend_decode.h"
 
 namespace kvzip::bench {
 namespace {
-
-/// Rows kept of 1,000 by the `pair` rule at 0.3 in each of SmolLM2's 30 x 3 heads (tests/golden/smollm2_two_chunks).
-constexpr int kKeptOfThousand[] = {
-    198, 216, 155, 364, 183, 158, 227, 385, 159, 165, 144,  59,  103, 107, 153, 112, 145, 213, 145, 105, 103, 110, 105,
-    975, 477, 137, 89,  178, 78,  100, 113, 121, 108, 259,  218, 139, 80,  123, 83,  64,  55,  70,  292, 968, 101, 118,
-    158, 601, 236, 56,  40,  661, 996, 182, 189, 128, 1000, 30,  625, 22,  296, 980, 998, 794, 644, 780, 428, 560, 694,
-    775, 389, 696, 719, 525, 735, 284, 31,  112, 416, 431,  67,  278, 145, 84,  302, 166, 145, 339, 255, 250};
 
 enum class Kept { all, golden, one_of_all, only_one };
 
@@ -45,9 +39,7 @@ size_t rows_kept(const Case& c, size_t layer, size_t head) {
     const double others = c.kept == Kept::only_one ? 0 : (0.3 * heads - 1) / (heads - 1);
     return kSystem + static_cast<size_t>(others * static_cast<double>(c.context));
   }
-  const size_t count = sizeof(kKeptOfThousand) / sizeof(int);
-  const auto kept = static_cast<size_t>(kKeptOfThousand[(layer * c.shape.kv_heads + head) % count]);
-  return kSystem + c.context * kept / 1000;
+  return kSystem + kept_of_golden(c.context, layer * c.shape.kv_heads + head);
 }
 
 /// All layers' rows, and the launches that attend to them.
@@ -69,9 +61,7 @@ class Work {
     fill_random(q_->data(), q_->bytes(), DType::bf16);
     out_.reset(new DeviceMemory(lines_ * values_ * 2));
     workspace_.reset(new DeviceMemory(cuda::attend_decode_workspace_bytes(lines_ * c.shape.group, c.shape.head_dim)));
-    positions_.reset(new DeviceMemory(c.questions * sizeof(int32_t)));
-    const std::vector<int32_t> positions(c.questions, static_cast<int32_t>(c.context + c.tail - c.tokens));
-    expect(cudaMemcpy(positions_->data(), positions.data(), c.questions * sizeof(int32_t), cudaMemcpyHostToDevice));
+    positions_.assign(c.questions, c.context + c.tail - c.tokens);
   }
 
   double bytes_read() const { return static_cast<double>(bytes_); }
@@ -90,7 +80,7 @@ class Work {
       args.group = case_.shape.group;
       args.head_dim = case_.shape.head_dim;
       args.scale = 0.1F;
-      args.positions = reinterpret_cast<const int32_t*>(positions_->data());
+      args.positions = positions_;
       args.segments = segments;
       args.overlap_previous = overlap && layer > 0;
       cuda::attend_decode(args, workspace_->data(), stream);
@@ -128,7 +118,7 @@ class Work {
   std::unique_ptr<DeviceMemory> q_;
   std::unique_ptr<DeviceMemory> out_;
   std::unique_ptr<DeviceMemory> workspace_;
-  std::unique_ptr<DeviceMemory> positions_;
+  std::vector<size_t> positions_;
 };
 
 void measure(const Case& c, double copy) {

@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "kvzip/tensor/buffer.h"
 #include "kvzip/tensor/view.h"
@@ -56,6 +57,29 @@ struct KvRows {
   void* k = nullptr;
   void* v = nullptr;
   size_t len = 0;
+};
+
+/// What a layer's queries, keys and values still need before attention: norms of heads, rotation, a place in the cache.
+struct HeadRows {
+  View q;       ///< `[tokens, heads * head_dim]` activations: rotated in place; no rows = none
+  View k;       ///< `[tokens, kv_heads * head_dim]` activations: what it holds afterwards is left open; no rows = none
+  ConstView v;  ///< the shape of k
+  size_t head_dim = 0;
+  const float* q_norm = nullptr;  ///< `[head_dim]`: an RMS norm of every head before it is rotated; null = none
+  const float* k_norm = nullptr;
+  float eps = 0;
+  ConstView cos_sin{};  ///< as rope() takes it; no columns = nothing is rotated
+  RopePairing pairing = RopePairing::adjacent;
+  /// Where keys and values go: `[kv_heads]`, whose last `tokens` rows they become, or `[tokens, kv_heads]`, of which
+  /// each has a token's as its last row.
+  std::span<const KvRows> heads{};
+  DType dtype = DType::f16;  ///< of the rows: f32, f16 or bf16
+};
+
+/// One of some logits.
+struct Candidate {
+  float logit = 0;
+  int32_t id = 0;
 };
 
 /// One stretch of keys and values that the queries of a layer look at.
@@ -157,6 +181,8 @@ class Backend : public Memory {
   /// `dtype` (f32, f16, bf16).
   virtual void store_kv(const ConstView& k, const ConstView& v, std::span<const KvRows> heads, DType dtype,
                         size_t at) = 0;
+  /// rms_norm(), rope() and store_kv() for all that a layer's attention needs, in one step where the device can.
+  virtual void prepare_heads(const HeadRows& rows);
   /// to[i] = from[index[i]], converted to the dtype of `to`: the same, or q8_0 or q4_0 where `from` is f32, f16 or
   /// bf16. The last block of a quantised row is filled up with zeros. `index` is host memory; the ranges must not
   /// overlap.
@@ -170,6 +196,10 @@ class Backend : public Memory {
   /// places[i] = where the largest of row i of some f32 logits stands: of equal ones the first, NaN and -infinity
   /// never, and what is above the largest float counts as that; logits.cols where there is none. Waits for the device.
   virtual void likeliest(const ConstView& logits, std::span<size_t> places) = 0;
+  /// found = those of some f32 logits, `[1, n]`, that are at least as large as the `count`-th largest, by id: of NaN
+  /// and -infinity none, and what is above the largest float as that. False where the device has no way that is quicker
+  /// than bringing all logits to the host, or too many are equal. Waits for the device.
+  virtual bool find_candidates(const ConstView& logits, size_t count, std::vector<Candidate>& found);
 
  protected:
   /// The rows to multiply, after the norm where there is one.

@@ -45,15 +45,20 @@ Tail Tail::continuation() const {
   return next;
 }
 
-void Tail::append(size_t index, const ConstView& k, const ConstView& v) {
+std::span<const KvRows> Tail::extend(size_t index, size_t rows) {
   Layer& layer = layers_[index];
-  if (layer.len() + k.rows > layer.capacity) {
+  if (layer.len() + rows > layer.capacity) {
     if (shape_.windows[index] > 0) drop_unseen(layer, shape_.windows[index]);
-    const size_t needed = layer.len() + k.rows;
+    const size_t needed = layer.len() + rows;
     if (needed > layer.capacity) grow(layer, std::max({needed, 2 * layer.capacity, kFirstCapacity}));
   }
-  backend_->store_kv(k, v, layer.heads, shape_.dtype, layer.len());
-  for (KvRows& head : layer.heads) head.len += k.rows;
+  for (KvRows& head : layer.heads) head.len += rows;
+  return layer.heads;
+}
+
+void Tail::append(size_t index, const ConstView& k, const ConstView& v) {
+  const std::span<const KvRows> heads = extend(index, k.rows);
+  backend_->store_kv(k, v, heads, shape_.dtype, heads.front().len - k.rows);
 }
 
 void Tail::append_rows(size_t index, const Tail& from, size_t begin, size_t count) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <vector>
 
 #include "kvzip/backend/backend.h"
@@ -22,6 +23,9 @@ class Tail {
   /// reserved behind this one's rows, so that both are one stretch of memory to a backend that can use that. This tail
   /// must outlive it and stay as it is meanwhile; one continuation at a time.
   Tail continuation() const;
+  /// Adds `rows` rows to one layer, for the caller to write: the last ones of the heads returned, which count them. As
+  /// append() otherwise.
+  std::span<const KvRows> extend(size_t index, size_t rows);
   /// Adds the rows k and v, `[tokens, kv_heads * head_dim]` f32, to one layer. Sliding layers drop what no later query
   /// can see.
   void append(size_t index, const ConstView& k, const ConstView& v);

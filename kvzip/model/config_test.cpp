@@ -127,7 +127,7 @@ TEST(Weights, NamesTheTensorThatIsMissingOrOfTheWrongShape) {
     const Gguf file = Gguf::from_bytes("m.gguf", std::as_bytes(std::span(bytes)));
     ModelConfig config = read_config(file);
     config.vocab = 3;
-    load_weights(file, config, *backend, WeightMode::stored);
+    load_weights(file, config, *backend, WeightOptions{});
   };
   expect_error(ErrorCode::input, "token_embd.weight", [&] { load(Header{}.build()); });
   const std::string data(size_t{32} * 4 * sizeof(float), '\0');

@@ -10,6 +10,27 @@
 #include "kvzip/base/check.h"
 
 namespace kvzip {
+namespace {
+
+/// A matrix of activations that shares memory with others.
+struct Part {
+  View* view;
+  size_t cols;
+};
+
+/// Places matrices one behind the other; returns the bytes that they take.
+size_t lay_out(std::span<const Part> parts, DType dtype, size_t rows, void* memory) {
+  constexpr size_t kAlignment = 256;
+  size_t bytes = 0;
+  for (const Part& part : parts) {
+    const size_t stride = row_bytes(dtype, part.cols);
+    *part.view = {static_cast<std::byte*>(memory) + (memory == nullptr ? 0 : bytes), dtype, rows, part.cols, stride};
+    bytes += (rows * stride + kAlignment - 1) / kAlignment * kAlignment;
+  }
+  return bytes;
+}
+
+}  // namespace
 
 Forward::Forward(const Model& model) : model_(&model) {
   const Arch& arch = *model.config().arch;
@@ -32,7 +53,7 @@ auto Forward::run(const Batch& batch, const Finish& finish) {
     for (size_t index = 0; index < layers; ++index) {
       const size_t in = index < config.own_kv_layers ? rows_ : late_rows;
       layer(batch, index, in, index + 1 < config.layers ? in : with_logits);
-      if (index + 1 == config.own_kv_layers) append_shared_kv();
+      if (index + 1 == config.own_kv_layers) make_shared_kv();
       if (batch.on_layer) batch.on_layer(index + 1, layers);
     }
     return finish(with_logits);
@@ -50,6 +71,10 @@ std::span<const float> Forward::run(const Batch& batch) {
     model_->backend().download(host_logits_.data(), logits.data, host_logits_.size() * sizeof(float));
     return host_logits_;
   });
+}
+
+View Forward::run_on_device(const Batch& batch) {
+  return run(batch, [this](size_t rows) { return rows == 0 ? View{} : logits_on_device(rows); });
 }
 
 std::span<const size_t> Forward::likeliest(const Batch& batch, size_t tokens) {
@@ -112,7 +137,6 @@ void Forward::add_embedding(std::span<const int32_t> ids, const ConstView& table
 
 void Forward::layer(const Batch& batch, size_t index, size_t in, size_t out) {
   project(index, in);
-  if (index < model_->config().own_kv_layers) append(index, k_.view(in), v_.view(in));
   if (batch.observe) batch.observe({index, first_position_ + rows_ - in, last(x_, in), last(q_, in)});
   attend(batch, index, in, out);
   if (out > 0) feed_forward(index, out);
@@ -122,7 +146,7 @@ void Forward::feed_forward(size_t index, size_t rows) {
   Backend& backend = model_->backend();
   const Arch& arch = *model_->config().arch;
   const LayerWeights& weights = model_->weights().layers[index];
-  const View gate = gate_.view(rows), up = up_.view(rows);
+  const View gate = rows_of(gate_, 0, rows), up = rows_of(up_, 0, rows);
 
   const LinearInput in = normed_input(last(x_, rows), weights.feed_forward_norm);
   if (arch.gated) {
@@ -224,14 +248,18 @@ void Forward::ensure(size_t rows) {
   const ModelConfig& config = model_->config();
   const DType activations = model_->backend().activation_type();
   const auto matrix = [&](DType type, size_t cols) { return Tensor(model_->backend(), type, rows, cols); };
+  capacity_ = 0;
   x_ = matrix(DType::f32, config.hidden);
   normed_ = matrix(activations, config.hidden);
-  q_ = matrix(activations, config.heads * config.head_dim);
-  k_ = matrix(activations, config.kv_heads * config.head_dim);
-  v_ = matrix(activations, config.kv_heads * config.head_dim);
-  attended_ = matrix(activations, config.heads * config.head_dim);
-  gate_ = matrix(activations, config.feed_forward);
-  if (config.arch->gated) up_ = matrix(activations, config.feed_forward);
+  const size_t heads = config.heads * config.head_dim, kv_heads = config.kv_heads * config.head_dim;
+  const std::array attention{Part{&q_, heads}, Part{&attended_, heads}, Part{&k_, kv_heads}, Part{&v_, kv_heads}};
+  const std::array feed_forward{Part{&gate_, config.feed_forward},
+                                Part{&up_, config.arch->gated ? config.feed_forward : 0}};
+  memory_ = Buffer();  // before there are two
+  memory_ = Buffer(model_->backend(), std::max(lay_out(attention, activations, rows, nullptr),
+                                               lay_out(feed_forward, activations, rows, nullptr)));
+  lay_out(attention, activations, rows, memory_.data());
+  lay_out(feed_forward, activations, rows, memory_.data());
   if (!rope_.frequencies.empty()) cos_sin_ = matrix(DType::f32, config.rope.dims);
   if (config.local_rope) local_cos_sin_ = matrix(DType::f32, config.local_rope->dims);
   capacity_ = rows;

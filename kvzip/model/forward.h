@@ -57,6 +57,9 @@ class Forward {
   /// anything throws, the tail is as it was. Throws Error{input} beyond the last learned position.
   std::span<const float> run(const Batch& batch);
 
+  /// The same, on the device.
+  View run_on_device(const Batch& batch);
+
   /// The same for the tokens that are likeliest to follow, one for each position that logits were asked for, of the
   /// first `tokens` of the vocabulary, without bringing logits to the host; `tokens` itself where no logit is a number.
   std::span<const size_t> likeliest(const Batch& batch, size_t tokens);
@@ -75,16 +78,17 @@ class Forward {
   void add_embedding(std::span<const int32_t> ids, const ConstView& table);
   void layer(const Batch& batch, size_t index, size_t in, size_t out);
   void project(size_t index, size_t in);
-  void append(size_t kv_layer, const View& k, const View& v);
-  void append_shared_kv();
+  void prepare_heads(size_t index, size_t kv_layer, const View& q, const View& k, const View& v);
+  std::span<const KvRows> extend_tails(size_t kv_layer);
+  void make_shared_kv();
   void attend(const Batch& batch, size_t index, size_t in, size_t out);
   void attend_each(const AttendArgs& all, size_t kv_layer);
   void feed_forward(size_t index, size_t rows);
   void add_product(const ConstView& in, const ConstView& weight, const float* bias, const float* norm);
   LinearInput normed_input(const ConstView& x, const NormWeights& weights);
   void norm_sum(const View& x, const NormWeights& weights);
-  void rotate(const View& x, size_t layer);
-  View last(const Tensor& tensor, size_t rows) const { return rows_of(tensor.view(), rows_ - rows, rows); }
+  View last(const View& of_batch, size_t rows) const { return rows_of(of_batch, rows_ - rows, rows); }
+  View last(const Tensor& of_batch, size_t rows) const { return last(of_batch.view(), rows); }
   View logits_on_device(size_t rows);
   void prepare();
   void ensure(size_t rows);
@@ -95,8 +99,12 @@ class Forward {
   size_t first_position_ = 0;      // of its first row, where all are of one conversation
   std::span<Tail* const> tails_;   // one, or one for each row
   std::vector<size_t> tail_ends_;  // before the batch
-  size_t capacity_ = 0;            // rows that the tensors below hold
-  Tensor x_, normed_, q_, k_, v_, attended_, gate_, up_, cos_sin_, local_cos_sin_;
+  size_t capacity_ = 0;            // rows that the tensors and views below hold
+  Tensor x_, normed_, cos_sin_, local_cos_sin_;
+  Buffer memory_;                       // of the views: attention is over before the feed-forward part begins
+  View q_, k_, v_, attended_;           // of attention
+  View gate_, up_;                      // of the feed-forward part
+  std::vector<KvRows> heads_of_tails_;  // of several tails
   Tensor logits_;
   std::vector<float> host_angles_, host_logits_;
   std::vector<int32_t> positions_, token_types_;

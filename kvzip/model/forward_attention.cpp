@@ -1,60 +1,69 @@
 // The attention part of a layer: queries, keys and values from its input, and back into the residual stream.
+#include <algorithm>
 #include <array>
 
 #include "kvzip/model/forward.h"
 
 namespace kvzip {
 
-// Queries of the last `in` rows; keys and values too, where the layer has its own.
+// Queries of the last `in` rows, ready for attention; keys and values go to the cache, where the layer has its own.
 void Forward::project(size_t index, size_t in) {
-  Backend& backend = model_->backend();
-  const ModelConfig& config = model_->config();
   const LayerWeights& weights = model_->weights().layers[index];
-  const bool own_kv = index < config.own_kv_layers;
-  const View q = last(q_, in), k = k_.view(in), v = v_.view(in);
-
+  const size_t stored = index < model_->config().own_kv_layers ? in : 0;
+  const View q = last(q_, in), k = rows_of(k_, 0, stored), v = rows_of(v_, 0, stored);
   const std::array parts{LinearPart{weights.q, weights.q_bias, q, false},
                          LinearPart{weights.k, weights.k_bias, k, false},
                          LinearPart{weights.v, weights.v_bias, v, false}};
-  backend.linear(normed_input(last(x_, in), weights.attention_norm), std::span(parts).first(own_kv ? 3 : 1));
-  if (config.arch->qk_norm) {
-    const auto by_head = [&](const View& view) {
-      return View{view.data, view.dtype, view.rows * view.cols / config.head_dim, config.head_dim,
-                  row_bytes(view.dtype, config.head_dim)};
-    };
-    backend.rms_norm(by_head(q), weights.q_norm, config.norm_eps, by_head(q));
-    if (own_kv) backend.rms_norm(by_head(k), weights.k_norm, config.norm_eps, by_head(k));
-  }
-  rotate(q, index);
-  if (own_kv) rotate(k, index);
+  model_->backend().linear(normed_input(last(x_, in), weights.attention_norm),
+                           std::span(parts).first(stored > 0 ? 3 : 1));
+  prepare_heads(index, index, q, k, v);
 }
 
-void Forward::append(size_t kv_layer, const View& k, const View& v) {
-  if (tails_.size() == 1) return tails_[0]->append(kv_layer, k, v);
-  for (size_t i = 0; i < tails_.size(); ++i) tails_[i]->append(kv_layer, rows_of(k, i, 1), rows_of(v, i, 1));
+// Norms of heads and rotation; k and v, where they have rows, become the last ones of that KV layer.
+void Forward::prepare_heads(size_t index, size_t kv_layer, const View& q, const View& k, const View& v) {
+  const ModelConfig& config = model_->config();
+  const LayerWeights& weights = model_->weights().layers[index];
+  HeadRows rows{.q = q, .k = k, .v = v, .head_dim = config.head_dim, .pairing = config.rope_pairing};
+  if (config.arch->qk_norm) {
+    rows.q_norm = weights.q_norm;
+    rows.k_norm = weights.k_norm;
+    rows.eps = config.norm_eps;
+  }
+  if (!config.arch->learned_positions) {
+    const Tensor& angles = config.windows[index] == 0 || !config.local_rope ? cos_sin_ : local_cos_sin_;
+    rows.cos_sin = last(angles.view(), std::max(q.rows, k.rows));
+  }
+  if (k.rows > 0) {
+    rows.heads = extend_tails(kv_layer);
+    rows.dtype = tails_[0]->shape().dtype;
+  }
+  model_->backend().prepare_heads(rows);
+}
+
+// Room for the batch's rows: heads of the one tail, or of all tails after each other, a row for each.
+std::span<const KvRows> Forward::extend_tails(size_t kv_layer) {
+  if (tails_.size() == 1) return tails_[0]->extend(kv_layer, rows_);
+  heads_of_tails_.clear();
+  for (Tail* const tail : tails_) {
+    const std::span<const KvRows> heads = tail->extend(kv_layer, 1);
+    heads_of_tails_.insert(heads_of_tails_.end(), heads.begin(), heads.end());
+  }
+  return heads_of_tails_;
 }
 
 // Keys and values of all layers that have none of their own, from what left the layers that do.
-void Forward::append_shared_kv() {
+void Forward::make_shared_kv() {
   Backend& backend = model_->backend();
   const ModelConfig& config = model_->config();
   if (config.own_kv_layers == config.layers) return;
-  const View normed = normed_.view(rows_), k = k_.view(rows_), v = v_.view(rows_);
+  const View normed = normed_.view(rows_), k = rows_of(k_, 0, rows_), v = rows_of(v_, 0, rows_);
   backend.rms_norm(x_.view(rows_), model_->weights().shared_kv_norm, config.norm_eps, normed);
   for (size_t index = config.own_kv_layers; index < config.layers; index += config.kv_group) {
     const LayerWeights& weights = model_->weights().layers[index];
     backend.linear(normed, std::array{LinearPart{weights.k, weights.k_bias, k, false},
                                       LinearPart{weights.v, weights.v_bias, v, false}});
-    rotate(k, index);
-    append(config.kv_layer(index), k, v);
+    prepare_heads(index, config.kv_layer(index), {}, k, v);
   }
-}
-
-void Forward::rotate(const View& x, size_t layer) {
-  const ModelConfig& config = model_->config();
-  if (config.arch->learned_positions) return;
-  const Tensor& angles = config.windows[layer] == 0 || !config.local_rope ? cos_sin_ : local_cos_sin_;
-  model_->backend().rope(x, config.head_dim, last(angles, x.rows), config.rope_pairing);
 }
 
 void Forward::attend(const Batch& batch, size_t index, size_t in, size_t out) {

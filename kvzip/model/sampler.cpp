@@ -64,33 +64,52 @@ Sampler::Sampler(const SamplerOptions& options) : options_(options), random_(opt
 }
 
 TokenId Sampler::sample(std::span<const float> logits, std::span<const TokenId> recent) {
-  logits = penalised(logits, recent);
-  if (options_.temperature == 0) return likeliest(logits);
+  if (is_greedy()) return likeliest(logits);
   candidates_.clear();
   for (size_t i = 0; i < logits.size(); ++i) {
     const float logit = std::min(logits[i], kLargest);
     if (is_possible(logit)) candidates_.push_back({logit, static_cast<TokenId>(i)});
   }
+  return choose(recent);
+}
+
+// A penalty above 1 never raises a logit: besides the k wanted, as many more as it can lower.
+size_t Sampler::candidates_needed(std::span<const TokenId> recent) const {
+  constexpr size_t kMost = 1024;
+  const size_t wanted = options_.temperature == 0 ? 1 : options_.top_k;
+  if (wanted == 0 || wanted > kMost || options_.repeat_penalty < 1) return 0;
+  if (options_.repeat_penalty == 1) return wanted;
+  const size_t lowered = std::min(recent.size(), options_.repeat_last_n);
+  return lowered > kMost ? 0 : wanted + lowered;
+}
+
+TokenId Sampler::sample(std::span<const Candidate> candidates, std::span<const TokenId> recent) {
+  candidates_.assign(candidates.begin(), candidates.end());
+  return choose(recent);
+}
+
+TokenId Sampler::choose(std::span<const TokenId> recent) {
+  penalise(recent);
   if (candidates_.empty()) fail_without_candidates();
+  if (options_.temperature == 0) return std::ranges::min_element(candidates_, kLikelier)->id;
   apply_top_k();
   apply_top_p();
   apply_min_p();
   return draw();
 }
 
-/// The logits after the repetition penalty; a copy only where there is one.
-std::span<const float> Sampler::penalised(std::span<const float> logits, std::span<const TokenId> recent) {
+void Sampler::penalise(std::span<const TokenId> recent) {
   const std::span<const TokenId> last = recent.last(std::min(recent.size(), options_.repeat_last_n));
-  if (options_.repeat_penalty == 1 || last.empty()) return logits;
+  if (options_.repeat_penalty == 1 || last.empty()) return;
   std::vector<TokenId> repeated(last.begin(), last.end());
   std::ranges::sort(repeated);
-  penalised_.assign(logits.begin(), logits.end());
   for (auto at = repeated.begin(); at != repeated.end(); at = std::upper_bound(at, repeated.end(), *at)) {
-    if (*at < 0 || static_cast<size_t>(*at) >= logits.size()) continue;
-    float& logit = penalised_[static_cast<size_t>(*at)];
-    logit = logit > 0 ? logit / options_.repeat_penalty : logit * options_.repeat_penalty;
+    const auto found = std::ranges::lower_bound(candidates_, *at, {}, &Candidate::id);
+    if (found == candidates_.end() || found->id != *at) continue;
+    const float logit = found->logit;
+    found->logit = std::min(logit > 0 ? logit / options_.repeat_penalty : logit * options_.repeat_penalty, kLargest);
   }
-  return penalised_;
+  std::erase_if(candidates_, [](const Candidate& c) { return !is_possible(c.logit); });
 }
 
 /// Keeps the candidates that ranking_[0, last] holds, given that ranking_[last] is the least likely of them.

@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "kvzip/backend/backend.h"
 #include "kvzip/text/tokenizer.h"
 
 namespace kvzip {
@@ -37,16 +38,16 @@ class Sampler {
   /// Logits `[vocab]` and the tokens so far, of which the last repeat_last_n count. Throws Error{input} where no logit
   /// is a number above -inf, which only corrupt weights give. Takes time linear in the vocabulary.
   TokenId sample(std::span<const float> logits, std::span<const TokenId> recent);
+  /// How many of the largest logits settle the choice after `recent`; 0 = it takes all of them.
+  size_t candidates_needed(std::span<const TokenId> recent) const;
+  /// The same choice as from all logits, from what Backend::find_candidates() finds for candidates_needed(recent).
+  TokenId sample(std::span<const Candidate> candidates, std::span<const TokenId> recent);
   /// True where every choice is the first of the largest logits, whatever came before.
   bool is_greedy() const { return options_.temperature == 0 && options_.repeat_penalty == 1; }
 
  private:
-  struct Candidate {
-    float logit;
-    TokenId id;
-  };
-
-  std::span<const float> penalised(std::span<const float> logits, std::span<const TokenId> recent);
+  TokenId choose(std::span<const TokenId> recent);
+  void penalise(std::span<const TokenId> recent);
   void keep_from(size_t last);
   void apply_top_k();
   void apply_top_p();
@@ -55,7 +56,6 @@ class Sampler {
 
   SamplerOptions options_;
   std::mt19937_64 random_;
-  std::vector<float> penalised_;       // the logits, where a penalty changes them
   std::vector<Candidate> candidates_;  // by id, ascending
   std::vector<Candidate> ranking_;     // scratch copy that selection may reorder
 };

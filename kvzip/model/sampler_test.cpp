@@ -150,6 +150,53 @@ TEST(Sampler, ImpossibleAndInfiniteLogits) {
   }
 }
 
+/// What Backend::find_candidates() finds, by definition.
+std::vector<Candidate> candidates_of(const std::vector<float>& logits, size_t count) {
+  std::vector<Candidate> found;
+  for (size_t i = 0; i < logits.size(); ++i) {
+    if (logits[i] > -kInf) found.push_back({std::min(logits[i], std::numeric_limits<float>::max()), TokenId(i)});
+  }
+  std::vector<Candidate> ranked = found;
+  std::ranges::sort(ranked, std::greater<>(), &Candidate::logit);
+  if (ranked.size() > count) {
+    std::erase_if(found, [&](const Candidate& c) { return c.logit < ranked[count - 1].logit; });
+  }
+  return found;
+}
+
+TEST(Sampler, CandidatesSettleTheChoiceAsAllLogitsDo) {
+  const SamplerOptions settings[] = {{.temperature = 0.8F, .top_k = 40, .top_p = 0.9F, .seed = 1},
+                                     {.temperature = 1.3F, .top_k = 7, .min_p = 0.05F, .seed = 2},
+                                     {.temperature = 1, .top_k = 3, .repeat_penalty = 1.5F, .seed = 3},
+                                     {.temperature = 0, .repeat_penalty = 1.7F},
+                                     {.temperature = 2, .top_k = 1024, .repeat_penalty = 1.1F, .repeat_last_n = 5}};
+  for (const SamplerOptions& options : settings) {
+    Sampler from_all(options), from_some(options);
+    std::vector<TokenId> recent;
+    for (uint64_t seed = 0; seed < 100; ++seed) {
+      std::vector<float> logits = random_logits(20 + seed * 7, seed);
+      logits[seed] = kNan;
+      logits[seed / 2] = seed % 2 == 0 ? kInf : -kInf;
+      const size_t needed = from_some.candidates_needed(recent);
+      ASSERT_GT(needed, 0U);
+      const TokenId expected = from_all.sample(logits, recent);
+      ASSERT_EQ(from_some.sample(std::span<const Candidate>(candidates_of(logits, needed)), recent), expected);
+      recent.push_back(expected);
+    }
+  }
+}
+
+TEST(Sampler, SomeChoicesTakeAllLogits) {
+  const std::vector<TokenId> recent(2000);
+  const auto needed = [&](const SamplerOptions& options) { return Sampler(options).candidates_needed(recent); };
+  EXPECT_EQ(needed({.temperature = 1}), 0U) << "no top-k";
+  EXPECT_EQ(needed({.temperature = 1, .top_k = 5000}), 0U);
+  EXPECT_EQ(needed({.temperature = 1, .top_k = 5, .repeat_penalty = 0.5F}), 0U) << "it may raise any token";
+  EXPECT_EQ(needed({.temperature = 1, .top_k = 5, .repeat_penalty = 2, .repeat_last_n = 2000}), 0U);
+  EXPECT_EQ(needed({.temperature = 1, .top_k = 5, .repeat_penalty = 2}), 69U);
+  EXPECT_EQ(needed({}), 1U);
+}
+
 TEST(Sampler, SeedsAreReproducible) {
   const std::vector<float> logits = random_logits(300, 8);
   const auto draw = [&](uint64_t seed) {

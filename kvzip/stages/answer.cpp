@@ -67,7 +67,7 @@ void Conversation::generate(std::span<const float> logits, const AnswerOptions& 
   while (writer.take(pending_[0], tail_.end_position())) {
     const Batch batch{.tokens = pending_, .tail = &tail_, .past = past_, .logits = Logits::last};
     pending_ = {writer.is_greedy() ? writer.choose_likeliest(forward_.likeliest(batch, model_->spelled_tokens())[0])
-                                   : writer.choose(forward_.run(batch))};
+                                   : writer.choose_on_device(forward_.run_on_device(batch))};
   }
   if (answer.reason == StopReason::stop_token) pending_.clear();  // the next turn's opening brings it
   writer.finish();

@@ -43,9 +43,8 @@ void choose_next(Forward& forward, const Model& model, const PastFn& past, OpenA
     for (size_t i = 0; i < open.size(); ++i) open[i]->next = open[i]->writer.choose_likeliest(places[i]);
     return;
   }
-  const auto logits = forward.run(batch);
-  const size_t vocab = model.config().vocab;
-  for (size_t i = 0; i < open.size(); ++i) open[i]->next = open[i]->writer.choose(logits.subspan(i * vocab, vocab));
+  const View logits = forward.run_on_device(batch);
+  for (size_t i = 0; i < open.size(); ++i) open[i]->next = open[i]->writer.choose_on_device(rows_of(logits, i, 1));
 }
 
 }  // namespace

@@ -13,6 +13,18 @@ TokenId AnswerWriter::choose(std::span<const float> logits) {
   return sampler_.sample(logits.first(model_->spelled_tokens()), answer_->ids);
 }
 
+TokenId AnswerWriter::choose_on_device(ConstView logits) {
+  Backend& backend = model_->backend();
+  logits.cols = model_->spelled_tokens();
+  const size_t needed = sampler_.candidates_needed(answer_->ids);
+  if (needed > 0 && backend.find_candidates(logits, needed, candidates_)) {
+    return sampler_.sample(candidates_, answer_->ids);
+  }
+  logits_.resize(logits.cols);
+  backend.download(logits_.data(), logits.data, logits_.size() * sizeof(float));
+  return sampler_.sample(logits_, answer_->ids);
+}
+
 TokenId AnswerWriter::choose_likeliest(size_t place) const {
   if (place >= model_->spelled_tokens()) fail_without_candidates();
   return static_cast<TokenId>(place);

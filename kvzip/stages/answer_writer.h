@@ -21,6 +21,8 @@ class AnswerWriter {
   bool is_greedy() const { return sampler_.is_greedy(); }
   /// The next token by the logits after the last one, `[vocab]`.
   TokenId choose(std::span<const float> logits);
+  /// The same by logits on the device, `[1, vocab]`, of which no more comes to the host than the choice needs.
+  TokenId choose_on_device(ConstView logits);
   /// The same for a greedy choice, from what Forward::likeliest() found. Throws Error{input} where that is nothing.
   TokenId choose_likeliest(size_t place) const;
   /// Adds a token, of which the model has not seen the position `position` yet. False where the answer ends with it.
@@ -36,6 +38,8 @@ class AnswerWriter {
   Clock::time_point start_;
   Answer* answer_;
   Sampler sampler_;
+  std::vector<Candidate> candidates_;
+  std::vector<float> logits_;
   std::optional<IncrementalDecoder> decoder_;  // a model without a tokenizer answers in ids alone
 };
 

@@ -1,5 +1,6 @@
 // Norms, activations, sums and RoPE on every backend against plain loops in double.
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <vector>
 
@@ -164,6 +165,45 @@ TEST_P(ElementwiseConformance, TheLikeliestIsTheFirstOfTheLargest) {
   EXPECT_EQ(find({-kInfinity, -5, kInfinity, std::numeric_limits<float>::max(), 3}), Places{2});
   EXPECT_EQ(find({kNan, -kInfinity, kNan}), Places{3});
   EXPECT_EQ(find({-1, -0.0F, 0.0F}), Places{1});
+}
+
+/// A backend may leave it to the host, but what it finds is all that is wanted.
+TEST_P(ElementwiseConformance, CandidatesAreTheLargest) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  constexpr float kLargest = std::numeric_limits<float>::max();
+  for (const size_t n : {1, 40, 1000, 49152, 151936}) {
+    for (const bool tied : {false, true}) {
+      std::vector<float> logits(n);
+      for (float& logit : logits) logit = tied ? std::round(random_.normal() * 8) : random_.normal() * 6 - 20;
+      for (const float odd : {std::numeric_limits<float>::quiet_NaN(), -kInfinity, kInfinity, kLargest, -0.0F}) {
+        logits[random_.between(0, n - 1)] = odd;
+      }
+      const DeviceBytes on_device(*backend_, logits);
+      for (float& logit : logits) logit = std::isnan(logit) ? -kInfinity : std::min(logit, kLargest);
+      std::vector<float> sorted = logits;
+      std::sort(sorted.begin(), sorted.end(), std::greater<>());
+      for (const size_t count : {1, 40, 1024, 200000}) {
+        std::vector<Candidate> found{{1, 2}};
+        if (!backend_->find_candidates({on_device.data(), DType::f32, 1, n, n * sizeof(float)}, count, found)) continue;
+        const float least = sorted[std::min(count, n) - 1];
+        std::vector<Candidate> expected;
+        for (size_t i = 0; i < n; ++i) {
+          if (logits[i] >= least && logits[i] > -kInfinity) expected.push_back({logits[i], static_cast<int32_t>(i)});
+        }
+        ASSERT_EQ(found.size(), expected.size()) << n << " logits, " << count << " wanted";
+        for (size_t i = 0; i < found.size(); ++i) {
+          ASSERT_EQ(found[i].logit, expected[i].logit) << i;
+          ASSERT_EQ(found[i].id, expected[i].id) << i;
+        }
+      }
+      std::vector<Candidate> found;
+      const bool on_gpu = GetParam().device == "cuda";
+      if (!tied) {
+        EXPECT_EQ(backend_->find_candidates({on_device.data(), DType::f32, 1, n, n * sizeof(float)}, 40, found),
+                  on_gpu);
+      }
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, ElementwiseConformance, testing::ValuesIn(all_cases()), case_name);

@@ -173,19 +173,6 @@ void Attention::run_dense(const AttendArgs& args) {
   if (!direct) convert(parts[0].out, args.out, stream_);
 }
 
-// All layers of a pass have the same ones.
-const int32_t* Attention::upload_positions(std::span<const AttendArgs> questions) {
-  std::vector<int32_t> positions;
-  for (const AttendArgs& args : questions) positions.push_back(static_cast<int32_t>(args.first_position));
-  const size_t bytes = positions.size() * sizeof(int32_t);
-  auto* const on_gpu = static_cast<int32_t*>(positions_.at_least(std::max(bytes, kAlignment)));
-  if (uploaded_positions_ != positions) {
-    staging_->upload(on_gpu, positions.data(), bytes);
-    uploaded_positions_ = std::move(positions);
-  }
-  return on_gpu;
-}
-
 // One call, or several that are alike. False where the kernels don't take them.
 bool Attention::run_decode(std::span<const AttendArgs> questions) {
   const AttendArgs& first = questions.front();
@@ -208,6 +195,8 @@ bool Attention::run_decode(std::span<const AttendArgs> questions) {
   }
   const size_t group = first.q.cols / first.head_dim / first.kv_heads;
   const size_t rows = questions.size() * first.q.rows;
+  std::vector<size_t> positions;
+  for (const AttendArgs& args : questions) positions.push_back(args.first_position);
   const auto all_rows = [&](auto view) {
     view.rows = rows;
     return view;
@@ -221,11 +210,12 @@ bool Attention::run_decode(std::span<const AttendArgs> questions) {
                     .head_dim = first.head_dim,
                     .scale = first.scale,
                     .window = first.window,
+                    .positions = positions,
                     .segments = segments};
   if (!can_attend_decode(decode)) return false;
-  decode.positions = upload_positions(questions);
-  decode.overlap_previous =
-      true;  // the kernels before it are launched by launch_overlapping(), or end before it begins
+  // Rows without positions are a context's, written long ago, where a tail follows them; else they may be the batch's
+  // own.
+  decode.overlap_previous = first.segments.back().positional;
   attend_decode(decode, workspace_.at_least(attend_decode_workspace_bytes(rows * group, first.head_dim)), stream_);
   return true;
 }

@@ -2,9 +2,6 @@
 // calls. Used by one thread at a time.
 #pragma once
 
-#include <cstdint>
-#include <vector>
-
 #include "kvzip/backend/backend.h"
 #include "kvzip/backend/cuda/attend_dense.h"
 #include "kvzip/backend/cuda/device_memory.h"
@@ -19,7 +16,6 @@ class Attention {
       : staging_(&staging),
         stream_(stream),
         heads_(memory),
-        positions_(memory),
         halves_(memory),
         parts_(memory),
         workspace_(memory),
@@ -35,17 +31,14 @@ class Attention {
   void run_dense(const AttendArgs& args);
   bool run_joined(const AttendArgs& args);
   bool run_decode(std::span<const AttendArgs> questions);
-  const int32_t* upload_positions(std::span<const AttendArgs> questions);
   bool run_score(const AttendArgs& args);
   void run_plain(const AttendArgs& args);
 
   Staging* staging_;
   cudaStream_t stream_;
-  DeviceScratch heads_;  // addresses of rows, log sums
-  DeviceScratch positions_;
-  std::vector<int32_t> uploaded_positions_;  // what positions_ holds
-  DeviceScratch halves_;                     // queries in the type of the rows
-  DeviceScratch parts_;                      // attention outputs of single segments
+  DeviceScratch heads_;   // addresses of rows, log sums
+  DeviceScratch halves_;  // queries in the type of the rows
+  DeviceScratch parts_;   // attention outputs of single segments
   DeviceScratch workspace_;
   DenseAttention dense_;
 };

@@ -36,11 +36,9 @@ __device__ void start_first_tiles(const DecodeParams& params, const Piece& piece
 template <int kHeadDim>
 __global__ void __launch_bounds__(kMaxThreads, 1) pieces_kernel(const __grid_constant__ DecodeParams params) {
   extern __shared__ __align__(128) char shared[];
-  __shared__ DecodePlan plan;
-  make_plan(params, plan, static_cast<int>(gridDim.x));
   TilePipeline<kHeadDim> pipeline(params, shared);
   auto* results = reinterpret_cast<WarpResult<kHeadDim>*>(shared + blockDim.x / 32 * kStages * kTileBytes<kHeadDim>);
-  PieceWalk walk(plan, static_cast<int>(blockIdx.x));
+  PieceWalk walk(params.plan, static_cast<int>(blockIdx.x));
   Piece piece = walk.next();
   // Rows without positions are a finished context's; others may still be being written.
   const bool begin_early = piece.exists() && !params.segments[piece.item.segment].positional;
@@ -58,7 +56,7 @@ __global__ void __launch_bounds__(kMaxThreads, 1) pieces_kernel(const __grid_con
 struct Kernel {
   size_t head_dim;
   void (*pieces)(DecodeParams);
-  void (*merge)(DecodeParams, int);
+  void (*merge)(DecodeParams);
   int bytes_per_warp;  ///< shared memory of the first
 };
 
@@ -76,8 +74,9 @@ const Kernel* find_kernel(size_t head_dim) {
 }
 
 struct DeviceLimits {
+  int device = -1;
   int processors = 0;
-  int shared_bytes = 0;  ///< per block
+  int shared_bytes = 0;  ///< that the kernels here may have per block
   int compute_capability = 0;
 };
 
@@ -97,15 +96,29 @@ struct Launch {
   void overlap_previous(bool overlap) { config.numAttrs = overlap ? 1 : 0; }
 };
 
-DeviceLimits device_limits() {
-  int device = 0;
+DeviceLimits find_limits(int device) {
+  constexpr int kReserved = 1024;  // for what kernels declare
   DeviceLimits limits;
-  cuda_check(cudaGetDevice(&device), "asking for the device");
+  limits.device = device;
   cuda_check(cudaDeviceGetAttribute(&limits.processors, cudaDevAttrMultiProcessorCount, device), "asking for its size");
   cuda_check(cudaDeviceGetAttribute(&limits.shared_bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device),
              "asking for its shared memory");
   cuda_check(cudaDeviceGetAttribute(&limits.compute_capability, cudaDevAttrComputeCapabilityMajor, device),
              "asking for its kind");
+  limits.shared_bytes -= kReserved;
+  for (const Kernel& kernel : kKernels) {
+    cuda_check(cudaFuncSetAttribute(kernel.pieces, cudaFuncAttributeMaxDynamicSharedMemorySize, limits.shared_bytes),
+               "shared memory of decode attention");
+  }
+  return limits;
+}
+
+/// Of the current GPU, asked once by each thread: the answer takes as long as a launch.
+const DeviceLimits& device_limits() {
+  thread_local DeviceLimits limits;
+  int device = 0;
+  cuda_check(cudaGetDevice(&device), "asking for the device");
+  if (limits.device != device) limits = find_limits(device);
   return limits;
 }
 
@@ -118,9 +131,8 @@ struct Layout {
 
 /// No warps: the device has too little shared memory.
 Layout layout_for(const Kernel& kernel, size_t rows, int shared_bytes) {
-  constexpr int kReserved = 5 * 1024;  // the plan and what else is declared
   Layout layout{8, 1, 0};
-  while (layout.warps > 0 && layout.warps * kernel.bytes_per_warp > shared_bytes - kReserved) layout.warps /= 2;
+  while (layout.warps > 0 && layout.warps * kernel.bytes_per_warp > shared_bytes) layout.warps /= 2;
   while (layout.warps_per_stream < layout.warps && static_cast<size_t>(layout.warps_per_stream) * kTileKeys < rows) {
     layout.warps_per_stream *= 2;
   }
@@ -141,6 +153,21 @@ bool readable(const DecodeSegment& segment) {
 
 bool is_float(DType dtype) { return dtype == DType::f32 || dtype == DType::f16 || dtype == DType::bf16; }
 
+/// Blocks of query rows that look at a segment's rows together.
+int blocks_of(const DecodeArgs& args, const DecodeSegment& segment, const Layout& layout) {
+  const size_t rows = args.tokens * args.group * (segment.per_question ? 1 : args.questions);
+  const size_t rows_per_block = static_cast<size_t>(layout.warps_per_stream) * kTileKeys;
+  return static_cast<int>((rows + rows_per_block - 1) / rows_per_block);
+}
+
+size_t items_of(const DecodeArgs& args, const Layout& layout) {
+  size_t per_head = 0;
+  for (const DecodeSegment& segment : args.segments) {
+    per_head += static_cast<size_t>(blocks_of(args, segment, layout)) * (segment.per_question ? args.questions : 1);
+  }
+  return per_head * args.kv_heads;
+}
+
 DecodeParams make_params(const DecodeArgs& args, const Layout& layout) {
   DecodeParams params{};
   params.q = args.q.data;
@@ -156,20 +183,19 @@ DecodeParams make_params(const DecodeArgs& args, const Layout& layout) {
   params.head_dim = static_cast<int>(args.head_dim);
   params.factor = args.scale * std::numbers::log2e_v<float>;
   params.window = args.window == 0 ? 1 << 30 : static_cast<int>(args.window);
-  params.positions = args.positions;
+  std::transform(args.positions.begin(), args.positions.end(), params.positions,
+                 [](size_t position) { return static_cast<int>(position); });
   params.warps_per_stream = layout.warps_per_stream;
   params.slot_rows = layout.slot_rows;
-  const int rows_per_block = layout.warps_per_stream * kTileKeys;
   int row_sets = 0;
   for (const DecodeSegment& segment : args.segments) {
-    const size_t rows = args.tokens * args.group * (segment.per_question ? 1 : args.questions);
     DecodeSegmentParams& to = params.segments[params.segment_count++];
     to.first_row_set = row_sets;
     to.dtype = segment.dtype;
     to.per_question = segment.per_question;
     to.positional = segment.positional;
     to.first_position = static_cast<int>(segment.first_position);
-    to.blocks = (static_cast<int>(rows) + rows_per_block - 1) / rows_per_block;
+    to.blocks = blocks_of(args, segment, layout);
     to.first_item = params.items_per_head;
     params.items_per_head += to.blocks * static_cast<int>(segment.per_question ? args.questions : 1);
     std::copy(segment.heads.begin(), segment.heads.end(), params.rows + row_sets);
@@ -188,7 +214,7 @@ size_t slot_rows(const Layout& layout, int grid) {
 bool can_attend_decode(const DecodeArgs& args) {
   const Kernel* kernel = find_kernel(args.head_dim);
   if (kernel == nullptr || args.segments.size() > kMaxSegments || !is_float(args.q.dtype) ||
-      !is_float(args.out.dtype) || args.questions * args.tokens == 0) {
+      !is_float(args.out.dtype) || args.questions * args.tokens == 0 || args.questions > kMaxRowSets) {
     return false;
   }
   size_t row_sets = 0;
@@ -198,22 +224,21 @@ bool can_attend_decode(const DecodeArgs& args) {
   }
   if (row_sets > kMaxRowSets) return false;
   const Layout layout = layout_for(*kernel, args.questions * args.tokens * args.group, device_limits().shared_bytes);
-  const DecodeParams params = make_params(args, layout);
-  return layout.warps > 0 && params.items_per_head * params.kv_heads <= kMaxItems;
+  return layout.warps > 0 && items_of(args, layout) <= kMaxItems;
 }
 
 size_t attend_decode_workspace_bytes(size_t rows, size_t head_dim) {
   const Kernel* kernel = find_kernel(head_dim);
   check(kernel != nullptr, "decode attention handles the shape");
-  const DeviceLimits limits = device_limits();
+  const DeviceLimits& limits = device_limits();
   const Layout layout = layout_for(*kernel, rows, limits.shared_bytes);
   return slot_rows(layout, limits.processors) * (head_dim * sizeof(float) + sizeof(float2));
 }
 
 void attend_decode(const DecodeArgs& args, void* workspace, cudaStream_t stream) {
-  check(can_attend_decode(args), "decode attention handles its arguments");
+  check(can_attend_decode(args) && args.positions.size() == args.questions, "decode attention handles its arguments");
   const Kernel& kernel = *find_kernel(args.head_dim);
-  const DeviceLimits limits = device_limits();
+  const DeviceLimits& limits = device_limits();
   check(limits.processors + static_cast<int>(kMaxSegments) <= kMaxRowPieces, "a row's pieces fit their list");
   const Layout layout = layout_for(kernel, args.questions * args.tokens * args.group, limits.shared_bytes);
   DecodeParams params = make_params(args, layout);
@@ -221,9 +246,9 @@ void attend_decode(const DecodeArgs& args, void* workspace, cudaStream_t stream)
   const int grid = limits.processors;
   params.partial_sums = reinterpret_cast<float2*>(params.partial_out + slot_rows(layout, grid) * args.head_dim);
 
+  make_plan(params, grid);
+
   const int shared_bytes = layout.warps * kernel.bytes_per_warp;
-  cuda_check(cudaFuncSetAttribute(kernel.pieces, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes),
-             "shared memory of decode attention");
   const bool can_overlap = limits.compute_capability >= 9;
   Launch pieces(dim3(static_cast<unsigned>(grid)), layout.warps * 32, shared_bytes, stream);
   pieces.overlap_previous(can_overlap && args.overlap_previous);
@@ -231,7 +256,7 @@ void attend_decode(const DecodeArgs& args, void* workspace, cudaStream_t stream)
   const size_t rows = args.questions * args.tokens * args.group;
   Launch merge(dim3(static_cast<unsigned>(rows), static_cast<unsigned>(args.kv_heads)), kMergeThreads, 0, stream);
   merge.overlap_previous(can_overlap);
-  cuda_check(cudaLaunchKernelEx(&merge.config, kernel.merge, params, grid), "launch of decode attention's merge");
+  cuda_check(cudaLaunchKernelEx(&merge.config, kernel.merge, params), "launch of decode attention's merge");
 }
 
 }  // namespace kvzip::cuda

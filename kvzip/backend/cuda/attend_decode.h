@@ -1,8 +1,5 @@
 // Decode attention: the queries of a few tokens, of one or several questions, over long ragged segments of keys and
 // values. Owns nothing; work is queued on a stream. One workspace serves one launch at a time.
-//
-// A CUDA graph of a launch can be replayed while tails grow: positions are read from device memory, and a positional
-// segment's rows count up to the last query's position, so its `len` may be the tail's capacity.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -33,13 +30,11 @@ struct DecodeArgs {
   size_t group = 0;     ///< query heads per KV head
   size_t head_dim = 0;  ///< 64, 80, 96, 128 or 256
   float scale = 1;
-  size_t window = 0;  ///< as in AttendArgs
-  /// Device memory, `[questions]`: position of each question's first token.
-  const int32_t* positions = nullptr;
+  size_t window = 0;                        ///< as in AttendArgs
+  std::span<const size_t> positions;        ///< `[questions]`: of each question's first token
   std::span<const DecodeSegment> segments;  ///< at most 4
-  /// Launch so that the beginning overlaps the kernel before it in the stream, which must not write `positions` nor
-  /// rows of segments that aren't positional, and starts its dependents, if early, after waiting for its own
-  /// predecessor.
+  /// Launch so that the beginning overlaps what runs before it in the stream (launch.cuh), which must not write rows of
+  /// segments that aren't positional.
   bool overlap_previous = false;
 };
 

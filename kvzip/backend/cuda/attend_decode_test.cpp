@@ -112,14 +112,14 @@ class Trial {
       const size_t first = tail_start();
       BothSegments tail = random_both(random_, c, c.tail, true, first, std::vector<size_t>(c.kv_heads, rows));
       tail_heads_.insert(tail_heads_.end(), tail.heads.begin(), tail.heads.end());
-      positions_.push_back(static_cast<int32_t>(first + rows - c.tokens));
+      positions_.push_back(first + rows - c.tokens);
       Problem problem;
       problem.tokens = c.tokens;
       problem.kv_heads = c.kv_heads;
       problem.group = c.group;
       problem.head_dim = c.head_dim;
       problem.window = c.window;
-      problem.first_position = static_cast<size_t>(positions_.back());
+      problem.first_position = positions_.back();
       attention_test::randomise_queries(random_, problem);
       std::vector<std::byte> bytes;
       for (const float value : problem.q) attention_test::append_value(bytes, c.q, value);
@@ -136,7 +136,6 @@ class Trial {
   double worst_error(int launches = 1) {
     const size_t values = case_.kv_heads * case_.group * case_.head_dim;
     const DeviceArray<std::byte> q(q_bytes_);
-    const DeviceArray<int32_t> positions(positions_);
     DeviceArray<float> out(case_.questions * case_.tokens * values);
     const size_t rows = case_.questions * case_.tokens * case_.group;
     DeviceArray<std::byte> workspace(attend_decode_workspace_bytes(rows, case_.head_dim));
@@ -156,7 +155,7 @@ class Trial {
     args.head_dim = case_.head_dim;
     args.scale = problems_[0].scale;
     args.window = case_.window;
-    args.positions = positions.data();
+    args.positions = positions_;
     args.segments = segments;
     for (int i = 0; i < launches; ++i) {
       out.fill_bytes(0xFF);
@@ -198,7 +197,7 @@ class Trial {
   BothSegments shared_;
   std::vector<BothSegments> tails_;
   std::vector<KvRows> tail_heads_;
-  std::vector<int32_t> positions_;
+  std::vector<size_t> positions_;
   std::vector<std::byte> q_bytes_;
   std::vector<Problem> problems_;
 };

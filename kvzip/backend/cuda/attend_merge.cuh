@@ -12,8 +12,8 @@ inline constexpr int kPiecesAtOnce = 4;  ///< per warp, whose loads are under wa
 
 /// Lists where a query row's partial results lie among all rows of all slots; returns their number. For all threads of
 /// the block; `of_head` counts the query rows of the KV head.
-__device__ inline int list_pieces(const DecodeParams& params, const DecodePlan& plan, int kv_head, int of_head,
-                                  int (&list)[kMaxRowPieces]) {
+__device__ inline int list_pieces(const DecodeParams& params, int kv_head, int of_head, int (&list)[kMaxRowPieces]) {
+  const DecodePlan& plan = params.plan;
   const int rows_per_question = params.tokens * params.group;
   const int rows_per_block = kTileKeys * params.warps_per_stream;
   int total = 0;
@@ -95,12 +95,10 @@ __device__ inline void store_value(void* to, DType type, int64_t index, float va
   }
 }
 
-/// Grid (rows of a KV head, kv_heads); `pieces_grid` is the number of blocks that worked off the pieces.
+/// Grid (rows of a KV head, kv_heads).
 template <int kHeadDim>
-__global__ void __launch_bounds__(kMergeThreads)
-    merge_kernel(const __grid_constant__ DecodeParams params, int pieces_grid) {
+__global__ void __launch_bounds__(kMergeThreads) merge_kernel(const __grid_constant__ DecodeParams params) {
   constexpr int kWarps = kMergeThreads / 32;
-  __shared__ DecodePlan plan;
   __shared__ int list[kMaxRowPieces];
   __shared__ float2 sums[kWarps];
   __shared__ float4 outs[kWarps][kHeadDim / 4];
@@ -108,8 +106,7 @@ __global__ void __launch_bounds__(kMergeThreads)
   const int kv_head = blockIdx.y;
   const int warp = threadIdx.x / 32;
   const int lane = threadIdx.x % 32;
-  make_plan(params, plan, pieces_grid);
-  const int total = list_pieces(params, plan, kv_head, row, list);
+  const int total = list_pieces(params, kv_head, row, list);
   __syncthreads();
   wait_for_previous_kernel();
   let_next_kernel_start();

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <vector>
 
 #include "kvzip/backend/cuda/device.h"
 #include "kvzip/backend/cuda/elementwise.h"
+#include "kvzip/backend/cuda/find_candidates.h"
 #include "kvzip/backend/cuda/find_largest.h"
 #include "kvzip/backend/cuda/linear_row.h"
+#include "kvzip/backend/cuda/prepare_heads.h"
 #include "kvzip/backend/cuda/rows.h"
 #include "kvzip/base/check.h"
 
@@ -177,6 +180,24 @@ void CudaBackend::store_kv(const ConstView& k, const ConstView& v, std::span<con
   cuda::store_kv(k, v, heads, dtype, at, stream());
 }
 
+void CudaBackend::prepare_heads(const HeadRows& rows) {
+  if (!cuda::can_prepare_heads(rows)) return Backend::prepare_heads(rows);
+  const auto has_heads = [&](const ConstView& view) {
+    return view.rows == 0 || (is_matrix(view, view.rows, view.cols) && view.cols % rows.head_dim == 0);
+  };
+  check(has_heads(rows.q) && has_heads(rows.k), "prepare_heads: q and k have whole heads");
+  check(rows.k.rows == 0 || is_matrix(rows.v, rows.k.rows, rows.k.cols), "prepare_heads: v is of the shape of k");
+  check(rows.q.rows == 0 || rows.k.rows == 0 || rows.q.dtype == rows.k.dtype, "prepare_heads: q and k are of one type");
+  check(rows.k.rows == 0 || rows.v.dtype == rows.k.dtype, "prepare_heads: k and v are of one type");
+  const size_t tokens = std::max(rows.q.rows, rows.k.rows);
+  const size_t kv_heads = rows.k.rows == 0 ? 0 : rows.k.cols / rows.head_dim;
+  check(rows.heads.size() == kv_heads || rows.heads.size() == tokens * kv_heads, "prepare_heads: sets of rows");
+  check(rows.cos_sin.cols == 0 || (rows.cos_sin.dtype == DType::f32 && rows.cos_sin.rows == tokens),
+        "prepare_heads: a row of cosines and sines for each token");
+  check(rows.cos_sin.cols % 2 == 0 && rows.cos_sin.cols <= rows.head_dim, "prepare_heads: angles of a head");
+  cuda::prepare_heads(rows, stream());
+}
+
 void CudaBackend::gather_rows(const ConstView& from, std::span<const uint32_t> index, const View& to) {
   check(to.rows == index.size() && to.cols == from.cols, "gather_rows: a row of the same values for each index");
   if (index.empty()) return;
@@ -203,6 +224,28 @@ void CudaBackend::likeliest(const ConstView& logits, std::span<size_t> places) {
   download(found.data(), on_gpu.data(), on_gpu.bytes());
   std::transform(found.begin(), found.end(), places.begin(),
                  [&](uint64_t one) { return cuda::place_of_largest(one, logits.cols); });
+}
+
+bool CudaBackend::find_candidates(const ConstView& logits, size_t count, std::vector<Candidate>& found) {
+  constexpr size_t kTies = 256;  // with the last of those wanted; beyond, the host takes all logits
+  check(logits.dtype == DType::f32 && logits.rows == 1 && count > 0, "find_candidates: logits are f32 [1, n]");
+  found.clear();
+  if (logits.cols == 0) return true;
+  count = std::min(count, logits.cols);
+  const size_t room = count + kTies;
+  const Buffer workspace(*this, cuda::find_candidates_workspace_bytes());
+  const Buffer on_gpu(*this, cuda::FoundCandidates::bytes(room));
+  cuda::find_candidates(static_cast<const float*>(logits.data), logits.cols, count,
+                        static_cast<cuda::FoundCandidates*>(on_gpu.data()), room, workspace.data(), stream());
+  std::vector<std::byte> on_host(on_gpu.bytes());
+  download(on_host.data(), on_gpu.data(), on_host.size());
+  cuda::FoundCandidates header{};
+  std::memcpy(&header, on_host.data(), sizeof(header));
+  if (header.count > room) return false;
+  found.resize(header.count);
+  std::memcpy(found.data(), on_host.data() + sizeof(header), found.size() * sizeof(Candidate));
+  std::ranges::sort(found, {}, &Candidate::id);
+  return true;
 }
 
 std::unique_ptr<Backend> make_cuda_backend(size_t index) { return std::make_unique<CudaBackend>(index); }

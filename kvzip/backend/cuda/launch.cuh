@@ -2,6 +2,8 @@
 // launch, from Hopper on; elsewhere they are ordinary ones). Such a kernel calls wait_for_previous_kernel() in every
 // thread before it writes anything, and before it reads what an earlier kernel of the stream may have written; only
 // after that let_next_kernel_start(). So whatever runs when a kernel begins, all kernels but the last one are done.
+// One kernel lets the next one start at once: prepare_heads(), before attention, which has rows of a context to read.
+// When that begins, all kernels but the last two are done, and those two don't write a context.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -11,12 +13,16 @@
 
 namespace kvzip::cuda {
 
-/// Whether the current GPU overlaps kernels.
+/// Whether the current GPU overlaps kernels; each thread asks once.
 inline bool overlaps_kernels() {
+  thread_local int known_device = -1;
+  thread_local int major = 0;
   int device = 0;
-  int major = 0;
   cuda_check(cudaGetDevice(&device), "asking for the current GPU");
-  cuda_check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "asking for a GPU's kind");
+  if (device != known_device) {
+    cuda_check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "asking for a GPU's kind");
+    known_device = device;
+  }
   return major >= 9;
 }
 
