@@ -7,6 +7,8 @@
 #include <cmath>
 #include <string_view>
 
+#include "kvzip/eval/chart.h"
+
 namespace kvzip::cli {
 namespace {
 
@@ -23,24 +25,8 @@ constexpr size_t kTicks = 5;
 constexpr std::array<std::string_view, 4> kColours = {"#0b62c4", "#d1480f", "#2a7d2e", "#7a3fb0"};
 constexpr std::array<std::string_view, 4> kDashes = {"", "6 3", "2 3", "9 3 2 3"};
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '&') {
-      out += "&amp;";
-    } else if (c == '<') {
-      out += "&lt;";
-    } else if (c == '>') {
-      out += "&gt;";
-    } else if (static_cast<unsigned char>(c) >= 0x20) {
-      out += c;
-    }
-  }
-  return out;
-}
-
 std::string text_at(double x, double y, std::string_view attributes, std::string_view text) {
-  return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" {}>{}</text>\n", x, y, attributes, escaped(text));
+  return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" {}>{}</text>\n", x, y, attributes, escape_markup(text));
 }
 
 std::string line_from(double x1, double y1, double x2, double y2, std::string_view colour) {
