@@ -60,8 +60,10 @@ TEST(ProfiledBackend, CountsAPassOfATinyLlama) {
                 2 * kTokens * kHidden * kVocab +
                 norm);
   EXPECT_EQ(found["gated_linear"].flop, kLayers * (2 * kTokens * kHidden * 2 * kWide + norm + 5 * kTokens * kWide));
-  EXPECT_EQ(found["rope"].flop, kLayers * 6 * kTokens * (kHidden + kKv) / 2);
-  EXPECT_EQ(found["store_kv"].bytes, kLayers * 2 * kTokens * kKv * (4 + 2));
+  EXPECT_EQ(found["prepare_heads"].calls, 4U);
+  EXPECT_EQ(found["prepare_heads"].flop, kLayers * 6 * kTokens * (kHidden + kKv) / 2);
+  EXPECT_EQ(found["prepare_heads"].bytes,
+            kLayers * (4 * kTokens * kDim + 2 * 4 * kTokens * kHidden + 2 * kTokens * kKv * (4 + 2)));
   EXPECT_EQ(found["download"].bytes, 2 * 4 * kTokens * kVocab);
   EXPECT_EQ(found["embed"].bytes, 2 * 4 * kTokens * kHidden);
 

@@ -87,6 +87,20 @@ OperationCost store_kv_cost(const ConstView& k, const ConstView& v, std::span<co
   return {bytes_of(k) + bytes_of(v) + 2 * number(k.rows) * number(row), 0};
 }
 
+OperationCost prepare_heads_cost(const HeadRows& rows) {
+  OperationCost cost{bytes_of(rows.cos_sin), 0};
+  const auto turn = [&](const View& x, const float* norm) {
+    if (norm != nullptr) cost.flop += 4 * values_of(x);
+    if (rows.cos_sin.cols > 0) cost.flop += rope_cost(x, rows.head_dim, rows.cos_sin).flop;
+  };
+  turn(rows.q, rows.q_norm);
+  turn(rows.k, rows.k_norm);
+  if (rows.cos_sin.cols > 0 || rows.q_norm != nullptr) cost.bytes += 2 * bytes_of(rows.q);
+  const double row = number(rows.k.cols / rows.head_dim) * number(row_bytes(rows.dtype, rows.head_dim));
+  cost.bytes += bytes_of(rows.k) + bytes_of(rows.v) + 2 * number(rows.k.rows) * row;
+  return cost;
+}
+
 OperationCost attend_cost(const AttendArgs& args) {
   OperationCost cost{bytes_of(args.q) + bytes_of(args.out), 0};
   const double group = number(args.q.cols / args.head_dim / args.kv_heads);

@@ -41,6 +41,8 @@ OperationCost gated_linear_cost(const LinearInput& in, const LinearPart& gate, c
 /// 6 operations for each pair.
 OperationCost rope_cost(const ConstView& x, size_t head_dim, const ConstView& cos_sin);
 OperationCost store_kv_cost(const ConstView& k, const ConstView& v, std::span<const KvRows> heads, DType dtype);
+/// Of q and k what their norms and rotation need; q written where it was, k and v to the cache only.
+OperationCost prepare_heads_cost(const HeadRows& rows);
 /// 4 head_dim operations for each key that a query head sees.
 OperationCost attend_cost(const AttendArgs& args);
 

@@ -80,6 +80,10 @@ void ProfiledBackend::store_kv(const ConstView& k, const ConstView& v, std::span
   timed("store_kv", store_kv_cost(k, v, heads, dtype), [&] { inner_->store_kv(k, v, heads, dtype, at); });
 }
 
+void ProfiledBackend::prepare_heads(const HeadRows& rows) {
+  timed("prepare_heads", prepare_heads_cost(rows), [&] { inner_->prepare_heads(rows); });
+}
+
 void ProfiledBackend::gather_rows(const ConstView& from, std::span<const uint32_t> index, const View& to) {
   const ConstView read{from.data, from.dtype, index.size(), from.cols, from.stride};
   timed("gather_rows", elementwise_cost({read}, to, 0), [&] { inner_->gather_rows(from, index, to); });
@@ -99,6 +103,12 @@ void ProfiledBackend::likeliest(const ConstView& logits, std::span<size_t> place
   const ConstView rows{logits.data, logits.dtype, places.size(), logits.cols, logits.stride};
   timed("likeliest", {bytes_of(rows), static_cast<double>(rows.rows) * static_cast<double>(rows.cols)},
         [&] { inner_->likeliest(logits, places); });
+}
+
+bool ProfiledBackend::find_candidates(const ConstView& logits, size_t count, std::vector<Candidate>& found) {
+  bool done = false;
+  timed("find_candidates", {bytes_of(logits), 0}, [&] { done = inner_->find_candidates(logits, count, found); });
+  return done;
 }
 
 }  // namespace kvzip

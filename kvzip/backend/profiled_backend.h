@@ -59,10 +59,12 @@ class ProfiledBackend final : public Backend {
   void add(const View& x, const ConstView& y) override;
   void rope(const View& x, size_t head_dim, const ConstView& cos_sin, RopePairing pairing) override;
   void store_kv(const ConstView& k, const ConstView& v, std::span<const KvRows> heads, DType dtype, size_t at) override;
+  void prepare_heads(const HeadRows& rows) override;
   void gather_rows(const ConstView& from, std::span<const uint32_t> index, const View& to) override;
   void attend(const AttendArgs& args) override;
   void attend_together(std::span<const AttendArgs> calls) override;
   void likeliest(const ConstView& logits, std::span<size_t> places) override;
+  bool find_candidates(const ConstView& logits, size_t count, std::vector<Candidate>& found) override;
 
  private:
   using Clock = std::chrono::steady_clock;
