@@ -25,6 +25,7 @@
 #include "kvzip/stages/answer_together.h"
 #include "kvzip/stages/compress.h"
 #include "kvzip/stages/encode.h"
+#include "kvzip/stages/gate.h"
 #include "kvzip/stages/memory.h"
 #include "kvzip/stages/prefill.h"
 #include "kvzip/stages/score.h"

@@ -1,4 +1,4 @@
-// Streaming as users of the program meet it: ask, compress and bench.
+// Streaming, gates and --keep auto as users of the program meet them: ask, compress, learn and bench.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -96,6 +96,48 @@ TEST_F(Streaming, IsMeasured) {
   EXPECT_EQ(figure.at("tokens"), 90);
   EXPECT_LT(figure.at("scoring_seconds").at("median"), figure.at("seconds").at("median"));
   EXPECT_NEAR(figure.at("kv_bytes"), 0.3 * 90 * 2 * 30 * 3 * 64 * 2, 30000);
+}
+
+TEST_F(Streaming, GatesAreLearnedAndScoreWhileReading) {
+  const std::string text = KVZIP_SOURCE_DIR "/tests/golden/contexts/lighthouse_and_license.txt";
+  const std::string gate = folder_.file("gate.safetensors");
+  const Json learned = run_json({"learn", text, "-o", gate, "--length", "1500"});
+  EXPECT_EQ(learned.at("documents"), 2);
+  EXPECT_GT(learned.at("correlation"), 0.7);
+  const Json scores = run_json({"scores", document_, "--gate", gate, "--overlap"});
+  EXPECT_EQ(scores.at("scoring"), "gate");
+  EXPECT_GT(scores.at("documents")[0].at("overlap")[1].at("common"), 0.6);
+  const Json whole = run_json(ask({"--gate", gate}));
+  EXPECT_EQ(whole.at("scoring"), "gate");
+  EXPECT_NEAR(whole.at("kept_ratio"), 0.3, 0.02);
+  const Json streamed = run_json(ask({"--gate", gate, "--mode", "streaming"}));
+  EXPECT_EQ(streamed.at("answers")[0].at("kept").at("text"), whole.at("answers")[0].at("kept").at("text"));
+  const std::string kvz = folder_.file("gated.kvz");
+  run_json({"compress", document_, "-o", kvz, "--gate", gate});
+  EXPECT_EQ(run({"ask", kvz, "Who?", "-n", "2", "-q", "--gate", gate}).exit_code, 0);
+  // Neither a gate without a file nor a file that is none.
+  expect_error(ask({"--scoring", "gate"}), 2, "kvzip learn");
+  expect_error(ask({"--gate", gate, "--method", "snapkv"}), 2, "--method");
+  expect_error(ask({"--gate", document_}), 1, "log.txt");
+  expect_error({"learn", document_, "-o", gate, "-q"}, 1, "tokens to learn from");
+  expect_error({"learn", folder_.file("missing"), "-o", gate, "-q"}, 1, "missing");
+}
+
+TEST_F(Streaming, KeepAutoStaysWithinTheLoss) {
+  double last = 1;
+  for (const char* loss : {"0.02", "0.5", "100"}) {
+    const Json json = run_json(ask({"--keep", "auto", "--loss", loss, "--kv-type", "q8_0"}));
+    EXPECT_LE(json.at("kept_ratio"), last);
+    last = json.at("kept_ratio");
+  }
+  EXPECT_NEAR(last, 0.1, 0.02);  // anything goes
+  const std::string kvz = folder_.file("auto.kvz");
+  run_json({"compress", document_, "-o", kvz, "--keep", "auto", "--loss", "100"});
+  expect_error({"ask", kvz, "Who?", "-q", "--keep", "0.2"}, 2, "0.1");
+  expect_error({"ask", kvz, "Who?", "-q", "--keep", "auto"}, 2, "context file");
+  expect_error(ask({"--keep", "auto", "--compare"}), 2, "--compare");
+  expect_error(ask({"--keep", "auto", "--mode", "streaming"}), 2, "whole document");
+  expect_error({"scores", document_, "-q", "--keep", "auto"}, 2, "--keep auto");
 }
 
 }  // namespace

@@ -62,6 +62,8 @@ class Ask {
       throw Error(ErrorCode::usage,
                   fmt::format("{}: a context file is used on one device, found {} of them", flags_.file, devices));
     }
+    if (flags_.keep.is_automatic() && flags_.compare)
+      throw Error(ErrorCode::usage, "--keep auto: expected no --compare; `kvzip check` shows what each ratio costs");
     if (flags_.keep.mode.streams() && (flags_.full || flags_.compare)) {
       throw Error(ErrorCode::usage, fmt::format("{}: needs the full memory, which --mode streaming never holds",
                                                 flags_.full ? "--full" : "--compare"));
@@ -74,6 +76,7 @@ class Ask {
       throw Error(ErrorCode::usage, "questions: expected some on the command line or in a file for several devices");
 
     engine_ = load_engine(flags_.engine, bar_);
+    load_gate(*engine_, flags_.keep.gate);
     report_.document = document_name(flags_.file);
     report_.model = engine_->model.source().path();
     report_.load_seconds = engine_->load_seconds;
@@ -103,15 +106,16 @@ class Ask {
     if (flags_.full) {
       answer_full(std::move(document.reading));
     } else {
-      answer_both(std::move(document.reading));
+      answer_both(std::move(document));
     }
   }
 
   /// False where the store doesn't have the document, or not as it is asked for.
   bool answer_from_store(const std::string& text) {
-    // What --full and --compare need is the whole memory, other documents' head scores have no name in the store, and
-    // of several devices each has a part only.
-    if (flags_.full || flags_.compare || heads_ || !engine_->model.has_tokenizer() || engine_->group) return false;
+    // What --full and --compare need is the whole memory, other documents' head scores have no name in the store, what
+    // --keep auto comes to isn't known yet, and of several devices each has a part only.
+    const bool unnamed = flags_.full || flags_.compare || heads_ || flags_.keep.is_automatic();
+    if (unnamed || !engine_->model.has_tokenizer() || engine_->group) return false;
     store_.emplace(flags_.store, bar_);
     if (!store_->is_on()) return false;
     address_ = document_address(*engine_, text, flags_.keep, flags_.reading);
@@ -166,9 +170,10 @@ class Ask {
     answer_kept(document.context, document.kept_ratio);
   }
 
-  void answer_both(Reading&& reading) {
+  void answer_both(ReadDocument&& document) {
+    Reading& reading = document.reading;
     ScoredDocument scored =
-        score_and_select(*engine_, reading, flags_.reading, flags_.keep, heads_ ? &*heads_ : nullptr, bar_);
+        score_and_select(*engine_, document, flags_.reading, flags_.keep, heads_ ? &*heads_ : nullptr, bar_);
     report_.scoring_seconds = scored.seconds;
     report_.threshold = scored.selection.threshold;
     bar_title_ = "full memory";
@@ -187,7 +192,7 @@ class Ask {
   /// `ratio` is what it keeps of all heads: of several devices each has some.
   void answer_kept(const Context& context, double ratio) {
     report_.method = flags_.keep.method;
-    report_.scoring = flags_.keep.mode.streams() ? flags_.keep.mode.label() : flags_.keep.scoring;
+    report_.scoring = flags_.keep.mode.streams() ? flags_.keep.scored_by(engine_->gate_name) : flags_.keep.scoring;
     report_.level = flags_.keep.level;
     report_.compressed = true;
     report_.kv_bytes_kept = sum_of_devices(engine_->model, context.bytes());

@@ -130,11 +130,12 @@ void run_chat(const ChatFlags& flags) {
   ProgressBar bar(flags.quiet);
   if (is_context_file(flags.file)) return chat_from_file(flags, heads ? &*heads : nullptr, bar);
   const std::string text = read_document(flags.file);
-  const Engine engine = load_engine(flags.engine, bar);
+  Engine engine = load_engine(flags.engine, bar);
+  load_gate(engine, flags.keep.gate);
   if (flags.full) return chat_in_full(engine, text, flags, bar);
   DocumentStore store(flags.store, bar);
   std::string address;  // empty = the store isn't used
-  if (store.is_on() && !heads && engine.model.has_tokenizer())
+  if (store.is_on() && !heads && !flags.keep.is_automatic() && engine.model.has_tokenizer())
     address = document_address(engine, text, flags.keep, flags.reading);
   if (!address.empty()) {
     if (const auto opened = store.open(engine, address, flags.keep, flags.reading))

@@ -24,6 +24,7 @@ struct EvalFlags {
   std::string level = "pair";
   std::string policy = "kvzip";
   std::string scoring = "exact";
+  std::string gate;
   ModeFlags mode;
   size_t first = 0;
   size_t count = 0;  // 0 = by the task
@@ -46,7 +47,10 @@ class Eval {
   void run() {
     options_.evaluate.ratios = parse_ratios(flags_.ratios);
     options_.evaluate.level = level_by_name(flags_.level);
-    options_.evaluate.method = &find_method(flags_.policy, flags_.scoring);
+    check_gate(flags_.gate, flags_.scoring);
+    options_.evaluate.method = &find_method(flags_.policy, flags_.gate.empty() ? flags_.scoring : "exact");
+    if (!flags_.gate.empty() && flags_.policy != methods().front().policy)
+      throw Error(ErrorCode::usage, "--gate: expected no other --policy");
     flags_.mode.check();
     if (flags_.mode.streams()) {
       if (flags_.policy != methods().front().policy || options_.evaluate.level == Level::head)
@@ -65,6 +69,8 @@ class Eval {
     EngineFlags engine = flags_.engine;
     if (engine.threads == 0) engine.threads = fair_threads(thread_count());
     engine_.emplace(load_engine(engine, bar_));
+    load_gate(*engine_, flags_.gate);
+    options_.evaluate.gate = engine_->gate ? &*engine_->gate : nullptr;
     Json all = Json::array();
     for (const std::string& name : chosen) all.push_back(run_task(name, find_task(name)));
     if (flags_.output.json) print_json({{"folder", flags_.folder}, {"tasks", all}});
@@ -86,6 +92,13 @@ class Eval {
     return chosen;
   }
 
+  /// As results name it.
+  std::string scoring() const {
+    const std::string kind = flags_.gate.empty() ? flags_.scoring : engine_->gate_name;
+    if (!flags_.mode.streams()) return kind;
+    return flags_.mode.label() + (flags_.gate.empty() ? "" : "-" + kind);
+  }
+
   EvalSettings settings_of(const std::string& name, const Task& task) const {
     const bool generated = task.origin == Origin::generated && flags_.files.empty();
     const Model& model = engine_->model;
@@ -95,7 +108,7 @@ class Eval {
             .chat_template = model.chat_template().name,
             .level = flags_.level,
             .policy = flags_.policy,
-            .scoring = flags_.mode.streams() ? flags_.mode.label() : flags_.scoring,
+            .scoring = scoring(),
             .kv_type = flags_.reading.kv_type,
             .device = flags_.engine.device,
             .files = model_label(flags_.files.empty() ? "built-in" : flags_.files),
@@ -169,6 +182,7 @@ std::function<void()> add_eval(CLI::App& command) {
       ->capture_default_str();
   command.add_option("--policy", flags->policy, "What makes a pair important")->capture_default_str();
   command.add_option("--scoring", flags->scoring, "How that is found out")->capture_default_str();
+  add_gate_option(command, flags->gate, flags->scoring);
   add_mode_options(command, flags->mode);
   command.add_option("--num", flags->count, "Documents per task (default: all of its files, 11 generated ones)")
       ->check(whole(1, kMostDocuments));

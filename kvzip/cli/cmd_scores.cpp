@@ -45,6 +45,7 @@ struct FileScores {
 
 void check_flags(const ScoresFlags& flags) {
   flags.keep.amount();
+  if (flags.keep.is_automatic()) throw Error(ErrorCode::usage, "--keep auto: only where a document is compressed");
   if (flags.files.size() > 1 && !flags.out.empty())
     throw Error(ErrorCode::usage, "--out: expected one FILE to score, found several");
   if (!flags.out.empty()) require_writable(flags.out);
@@ -108,7 +109,7 @@ FileScores score_file(const Engine& engine, const std::string& path, const std::
                   reading.document.size(),
                   shape.global_layers(),
                   cache_bytes(shape, reading.system.size(), reading.document.size()),
-                  score_and_select(engine, reading, flags.reading, flags.keep, heads, bar),
+                  score_and_select(engine, document, flags.reading, flags.keep, heads, bar),
                   {}};
   if (flags.overlap) file.overlaps = overlaps_with_exact(engine, reading, file.scored.scores, flags, bar);
   return file;
@@ -122,7 +123,8 @@ void run_scores(const ScoresFlags& flags) {
   texts.reserve(flags.files.size());
   for (const std::string& file : flags.files) texts.push_back(read_document(file));
   ProgressBar bar(flags.output.quiet);
-  const Engine engine = load_engine(flags.engine, bar);
+  Engine engine = load_engine(flags.engine, bar);
+  load_gate(engine, flags.keep.gate);
   std::optional<HeadScores> merged;
   Json json = Json::array();
   for (size_t i = 0; i < flags.files.size(); ++i) {

@@ -49,6 +49,7 @@ void run_add(const StoreCommandFlags& flags) {
   const auto store = the_store(flags);
   ProgressBar bar(flags.output.quiet);
   const ContextStore::Pin pin = flags.pin ? ContextStore::Pin::yes : ContextStore::Pin::no;
+  if (flags.make.keep.is_automatic()) throw Error(ErrorCode::usage, "--keep auto: expected an amount to store");
   if (!flags.make.keep.head_scores.empty())
     throw Error(ErrorCode::usage, "--head-scores: a store knows documents by their own scores only");
   bool exact = false;

@@ -18,6 +18,7 @@ std::function<void()> add_compress(CLI::App& command);
 std::function<void()> add_verify(CLI::App& command);
 std::function<void()> add_store(CLI::App& command);
 std::function<void()> add_scores(CLI::App& command);
+std::function<void()> add_learn(CLI::App& command);
 std::function<void()> add_view(CLI::App& command);
 std::function<void()> add_attention(CLI::App& command);
 std::function<void()> add_embed(CLI::App& command);

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 #include "kvzip/cli/format.h"
+#include "kvzip/eval/fidelity.h"
 #include "kvzip/stages/prompt.h"
 #include "kvzip/stages/shared_heads.h"
 
@@ -19,6 +22,7 @@ CompressedDocument stream_document(const Engine& engine, const DocumentRequest& 
   StreamOptions options = keep.mode.options(reading);
   options.ratio = keep_ratio(keep.amount(), shape, system.size(), document.size());
   options.level = level_by_name(keep.level);
+  options.gate = engine.gate ? &*engine.gate : nullptr;
   options.progress = bar.stage("streaming");
   const size_t full_bytes =
       cache_bytes(model.cache_shape(tail_type(reading.dtype())), system.size(), document.size()).kept(1);
@@ -38,6 +42,25 @@ CompressedDocument stream_document(const Engine& engine, const DocumentRequest& 
           .scoring_seconds = streamed.scoring_seconds};
 }
 
+/// Tried for --keep auto. Below the last one little memory is left to save.
+constexpr std::array kAutomaticRatios = {0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1};
+
+/// Cuts a context that holds all to the smallest ratio within --loss.
+void cut_to_loss(const Engine& engine, const DocumentRequest& request, std::span<const TokenId> document,
+                 Context& context, ScoredDocument& scored, ProgressBar& bar) {
+  if (engine.group) throw Error(ErrorCode::unsupported, "--keep auto: expected one device, found several");
+  const Level level = level_by_name(request.keep.level);
+  const std::vector<Fidelity> all = check_fidelity(engine.model, context, document,
+                                                   {.level = level,
+                                                    .ratios = {kAutomaticRatios.begin(), kAutomaticRatios.end()},
+                                                    .progress = bar.stage("checking")});
+  scored.ratio = smallest_ratio_within(all, request.keep.loss);
+  scored.selection = select(context.scores(), level, scored.ratio);
+  context.shrink(scored.selection.keep);
+  bar.note("keep", fmt::format("{:g}: the smallest ratio within {:g} nats of the full memory", scored.ratio,
+                               request.keep.loss));
+}
+
 }  // namespace
 
 CompressedDocument compress_document(const Engine& engine, const DocumentRequest& request, ProgressBar& bar) {
@@ -49,13 +72,14 @@ CompressedDocument compress_document(const Engine& engine, const DocumentRequest
     }
   }
   ReadDocument document = read(engine, request.path, request.text, request.reading, bar);
-  ScoredDocument scored = score_and_select(engine, document.reading, request.reading, request.keep, request.heads, bar);
+  ScoredDocument scored = score_and_select(engine, document, request.reading, request.keep, request.heads, bar);
   const size_t full_bytes = sum_of_devices(engine.model, document.reading.tail.bytes());
   std::vector<TokenId> system = document.reading.system;
   std::vector<TokenId> ids = document.reading.document;
   const Stopwatch compressing;
   Context context =
       compress(engine.model, std::move(document.reading), std::move(scored.scores), scored.selection.keep);
+  if (request.keep.is_automatic()) cut_to_loss(engine, request, ids, context, scored, bar);
   const size_t kept_bytes = sum_of_devices(engine.model, context.bytes());
   return {.context = std::move(context),
           .system = std::move(system),

@@ -42,7 +42,7 @@ ContextFile open_named_file(const std::string& path, const std::string& key_file
   ContextFile file = ContextFile::open(path, {.key = load_key(key_file)});
   const auto [method, scoring] = scored_by(file.description());
   const auto require = [&](const char* flag, bool given, const std::string& wanted, const std::string& found) {
-    if (!given || wanted == found) return;
+    if (!given || wanted == found || found.starts_with(wanted + "-")) return;  // gates have their names behind that
     throw Error(ErrorCode::usage, fmt::format("{} {}: {} was scored when it was made, with {} {}", flag, wanted, path,
                                               flag, quote(found, 40)));
   };
@@ -64,6 +64,10 @@ StoredCut stored_cut(const ContextFile& file, const KeepFlags& keep, const HeadS
   if (keep.level_given) cut.level = level_by_name(keep.level);
   if (!keep.keep_given) return cut;
   const KeepAmount amount = keep.amount();
+  if (amount.unit == KeepAmount::Unit::automatic) {
+    throw Error(ErrorCode::usage,
+                fmt::format("--keep auto: needs the document itself, and {} is a context file", file.path()));
+  }
   cut.ratio = keep_ratio(amount, about.shape, about.system_tokens, about.held.len);
   // An amount of bytes or tokens is a bound: a file that holds less is within it.
   if (amount.unit != KeepAmount::Unit::ratio) cut.ratio = std::min(*cut.ratio, about.ratio);
@@ -105,7 +109,7 @@ ContextOrigin origin_of(const Engine& engine, const DocumentSource& source, cons
           .title = source.title,
           .model_name = engine.model.config().name,
           .fingerprint = fingerprint_of(engine.model),
-          .scoring = keep.scored_by(),
+          .scoring = keep.scored_by(engine.gate_name),
           .level = level_by_name(keep.level),
           .given_head_scores = !keep.head_scores.empty(),
           .ratio = std::min(ratio, 1.0)};

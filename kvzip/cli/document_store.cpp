@@ -53,7 +53,7 @@ std::string document_address(const Engine& engine, std::string_view text, const 
   return context_address(fingerprint_of(engine.model), system_ids(engine.model), engine.model.tokenizer().encode(text),
                          {.kv_type = reading.dtype(),
                           .level = level_by_name(keep.level),
-                          .scoring = keep.scored_by(),
+                          .scoring = keep.scored_by(engine.gate_name),
                           .exact_weights = engine.exact});
 }
 

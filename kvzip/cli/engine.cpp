@@ -11,6 +11,8 @@
 #include "kvzip/cli/interrupt.h"
 #include "kvzip/cli/ranks.h"
 #include "kvzip/cli/read_document.h"
+#include "kvzip/learn/gate_file.h"
+#include "kvzip/stages/prompt.h"
 #include "kvzip/stages/shared_heads.h"
 
 namespace kvzip::cli {
@@ -61,6 +63,14 @@ Engine load_engine(const EngineFlags& flags, ProgressBar& bar, const std::functi
   return {std::move(backend), std::move(group), std::move(model), seconds, options.weights == WeightMode::f32};
 }
 
+void load_gate(Engine& engine, const std::string& path) {
+  if (path.empty()) return;
+  if (engine.group) throw Error(ErrorCode::unsupported, "--gate: expected one device, found several");
+  const GateFile file = read_gate(path, engine.model);
+  engine.gate.emplace(engine.model, file.weights);
+  engine.gate_name = "gate-" + file.hash;
+}
+
 void rethrow_about(const std::string& path, const Error& error) {
   constexpr std::string_view kSubject = "document: ";
   const std::string_view message = error.what();
@@ -72,23 +82,32 @@ ReadDocument read(const Engine& engine, const std::string& path, std::string_vie
                   ProgressBar& bar) {
   const Stopwatch watch;
   try {
-    Reading reading = prefill(engine.model, text, {flags.dtype(), flags.batch, bar.stage("reading")});
-    return {std::move(reading), watch.seconds()};
+    const PrefillOptions options{flags.dtype(), flags.batch, bar.stage("reading")};
+    if (!engine.gate) return {prefill(engine.model, text, options), watch.seconds()};
+    std::vector<TokenId> document = document_ids(engine.model, text);
+    GatedReading gated =
+        prefill_gated(engine.model, *engine.gate, system_ids(engine.model), std::move(document), options);
+    return {std::move(gated.reading), watch.seconds(), std::move(gated.scores)};
   } catch (const Error& error) {
     rethrow_about(path, error);
   }
 }
 
-ScoredDocument score_and_select(const Engine& engine, const Reading& reading, const ReadingFlags& flags,
+ScoredDocument score_and_select(const Engine& engine, const ReadDocument& document, const ReadingFlags& flags,
                                 const KeepFlags& keep, const HeadScores* heads, ProgressBar& bar) {
+  const Reading& reading = document.reading;
   ScoredDocument result;
   // An amount that can't be kept is known before the scoring.
   result.ratio = keep_ratio(keep.amount(), whole_shape(engine.model, reading.context_shape()), reading.system.size(),
                             reading.document.size());
   const Stopwatch watch;
-  result.scores =
-      score_by(method_by_name(keep.method), engine.model, reading,
-               {.scoring = scoring_by_name(keep.scoring), .batch = flags.batch, .progress = bar.stage("scoring")});
+  if (document.scores) {
+    result.scores = *document.scores;
+  } else {
+    result.scores =
+        score_by(method_by_name(keep.method), engine.model, reading,
+                 {.scoring = scoring_by_name(keep.scoring), .batch = flags.batch, .progress = bar.stage("scoring")});
+  }
   result.seconds = watch.seconds();
   const Level level = level_by_name(keep.level);
   result.selection = heads != nullptr ? select(result.scores, level, result.ratio, *heads)

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "kvzip/cli/options.h"
@@ -26,6 +27,8 @@ struct Engine {
   Model model;
   double load_seconds = 0;
   bool exact = false;  ///< weights in f32, for comparison
+  std::optional<Gate> gate{};
+  std::string gate_name{};  ///< "gate-" and the file's hash
 };
 /// Loads the model and says so on `bar`. Where the flags name several devices, returns in a process of each of them
 /// (start_ranks()), so that everything that the command reads must have been read. Throws Error{usage} for several
@@ -37,10 +40,14 @@ Engine load_engine(const EngineFlags& flags, ProgressBar& bar, const std::functi
 struct ReadDocument {
   Reading reading;
   double seconds = 0;
+  std::optional<Scores> scores{};  ///< that fell out of the reading, by the engine's gate
 
   size_t tokens() const { return reading.system.size() + reading.document.size(); }
   double tokens_per_second() const { return seconds > 0 ? static_cast<double>(tokens()) / seconds : 0; }
 };
+/// Reads the gate at `path`, if it isn't empty, for the engine's model.
+void load_gate(Engine& engine, const std::string& path);
+
 /// Throws what `error` says, about the text at `path` where it is about a document: the library doesn't know its name.
 [[noreturn]] void rethrow_about(const std::string& path, const Error& error);
 
@@ -55,7 +62,7 @@ struct ScoredDocument {
   double seconds = 0;
 };
 /// `heads` are those of --head-scores, null for none.
-ScoredDocument score_and_select(const Engine& engine, const Reading& reading, const ReadingFlags& flags,
+ScoredDocument score_and_select(const Engine& engine, const ReadDocument& document, const ReadingFlags& flags,
                                 const KeepFlags& keep, const HeadScores* heads, ProgressBar& bar);
 
 /// Resident memory of this process, in bytes; 0 where the system doesn't say.

@@ -75,7 +75,7 @@ CacheBytes cache_bytes(const CacheShape& shape, size_t system_len, size_t docume
 }
 
 double keep_ratio(const KeepAmount& amount, const CacheShape& shape, size_t system_len, size_t document_len) {
-  if (amount.unit == Unit::ratio) return amount.value;
+  if (amount.unit == Unit::ratio || amount.unit == Unit::automatic) return amount.value;
   if (amount.unit == Unit::tokens)
     return std::min(1.0, amount.value / static_cast<double>(std::max<size_t>(document_len, 1)));
   const CacheBytes bytes = cache_bytes(shape, system_len, document_len);

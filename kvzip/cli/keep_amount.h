@@ -11,9 +11,9 @@
 namespace kvzip::cli {
 
 struct KeepAmount {
-  enum class Unit : uint8_t { ratio, bytes, tokens };
+  enum class Unit : uint8_t { ratio, bytes, tokens, automatic };
   Unit unit = Unit::ratio;
-  double value = 1;  ///< a ratio in (0, 1], or bytes, or tokens
+  double value = 1;  ///< a ratio in (0, 1], or bytes, or tokens; `automatic` is what the document bears, at most all
 };
 
 /// "0.3", "30%", "200MiB" (KiB, MiB, GiB, or KB, MB, GB in powers of ten), "1500tokens". Throws Error{usage} for
@@ -29,8 +29,8 @@ struct CacheBytes {
 };
 CacheBytes cache_bytes(const CacheShape& shape, size_t system_len, size_t document_len);
 
-/// The fraction of the document's pairs, in (0, 1], that stays within `amount`; 1 where the document takes less anyway.
-/// Throws Error{usage} where even the part that is never dropped takes more.
+/// The fraction of the document's pairs, in (0, 1], that stays within `amount`; 1 for `automatic`, and where the
+/// document takes less anyway. Throws Error{usage} where even the part that is never dropped takes more.
 double keep_ratio(const KeepAmount& amount, const CacheShape& shape, size_t system_len, size_t document_len);
 
 }  // namespace kvzip::cli

@@ -32,6 +32,7 @@ constexpr auto kCommands = std::to_array<Command>({
     {"verify", "Check that context files are as they were written", add_verify},
     {"store", "Keep documents that were read: list, pin, remove", add_store},
     {"scores", "Show what a document's compression keeps, layer by layer and head by head", add_scores},
+    {"learn", "Learn a gate, with which documents are scored while they are read", add_learn},
     {"view", "Make a page to look at: the document, and what its compression keeps", add_view},
     {"attention", "Make a page of what a model looks at, or write it as numbers", add_attention},
     {"embed", "Turn texts into vectors with an encoder such as BERT", add_embed},

@@ -13,7 +13,8 @@ namespace {
 
 void make_from_document(const MakeFlags& flags, const HeadScores* heads, const MakeSteps& steps, ProgressBar& bar) {
   std::string text = read_document(flags.file);
-  const Engine engine = load_engine(flags.engine, bar);
+  Engine engine = load_engine(flags.engine, bar);
+  load_gate(engine, flags.keep.gate);
   if (steps.known && steps.known(engine, text)) return;
   const CompressedDocument document =
       compress_document(engine, {flags.file, text, flags.reading, flags.keep, heads}, bar);

@@ -155,25 +155,39 @@ KeepAmount KeepFlags::amount() const {
     const auto refuse = [](std::string_view what) {
       throw Error(ErrorCode::usage, fmt::format("{} with --mode streaming: needs the whole document", what));
     };
+    if (is_automatic()) refuse("--keep auto");
     if (level == "head") refuse("--level head");
     if (method != "kvzip") refuse("--method " + method);
     if (scoring_given && scoring == "exact") refuse("--scoring exact");
   }
+  check_gate(gate, scoring);
+  if (!gate.empty() && method != "kvzip") throw Error(ErrorCode::usage, "--gate: only for --method kvzip");
+  if (is_automatic() && !head_scores.empty()) throw Error(ErrorCode::usage, "--head-scores: not for --keep auto");
   if (!head_scores.empty() && level != "head") throw Error(ErrorCode::usage, "--head-scores: only for --level head");
   if (scoring != "exact" && method_by_name(method).source == Source::rows)
     throw Error(ErrorCode::usage, "--scoring: only for --method kvzip or kvzip+");
-  return parse_keep(keep);
+  return is_automatic() ? KeepAmount{KeepAmount::Unit::automatic, 1} : parse_keep(keep);
 }
 
-std::string KeepFlags::scored_by() const {
-  if (mode.streams()) return mode.label();
+std::string KeepFlags::scored_by(const std::string& gate_name) const {
+  if (mode.streams()) return gate.empty() ? mode.label() : mode.label() + "-" + gate_name;
+  if (!gate.empty()) return gate_name;
   if (method == "kvzip") return scoring;
   return method + (scoring == "exact" ? "" : " " + scoring);
 }
 
 void add_keep_options(CLI::App& command, KeepFlags& flags) {
-  command.add_option("-k,--keep", flags.keep, "What is KEPT of the document's memory: 0.3, 30%, 200MiB or 1500tokens")
+  command
+      .add_option("-k,--keep", flags.keep,
+                  "What is KEPT of the document's memory: 0.3, 30%, 200MiB, 1500tokens, or auto: as little as stays "
+                  "within --loss")
       ->each([&flags](const std::string&) { flags.keep_given = true; })
+      ->capture_default_str();
+  command
+      .add_option("--loss", flags.loss,
+                  "With --keep auto: what a token of the document's repetition may cost beyond the full memory, in "
+                  "nats, as `kvzip check` measures it")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   const auto [level_names, level_rules] = names_and_rules(levels());
   command.add_option("--level", flags.level, "Where from: " + level_rules)
@@ -191,10 +205,25 @@ void add_keep_options(CLI::App& command, KeepFlags& flags) {
       .add_option(
           "--scoring", flags.scoring,
           "While a part of the document is repeated, the model sees all of it (exact) or only that part (local): "
-          "the longer the document, the more time that saves")
-      ->check(CLI::IsMember({"exact", "local"}))
+          "the longer the document, the more time that saves; a gate (--gate) repeats nothing")
+      ->check(CLI::IsMember({"exact", "local", "gate"}))
       ->each([&flags](const std::string&) { flags.scoring_given = true; })
       ->capture_default_str();
+  add_gate_option(command, flags.gate, flags.scoring);
+}
+
+void add_gate_option(CLI::App& command, std::string& gate, std::string& scoring) {
+  command
+      .add_option("--gate", gate,
+                  "Score by this gate of `kvzip learn`, while the document is read: nothing is repeated")
+      ->each([&scoring](const std::string&) { scoring = "gate"; });
+}
+
+void check_gate(const std::string& gate, const std::string& scoring) {
+  if (gate.empty() && scoring == "gate")
+    throw Error(ErrorCode::usage, "--scoring gate: expected --gate FILE, made by `kvzip learn`");
+  if (!gate.empty() && scoring != "gate")
+    throw Error(ErrorCode::usage, fmt::format("--gate: expected no --scoring {} beside it", scoring));
 }
 
 void add_answer_options(CLI::App& command, AnswerOptions& options) {

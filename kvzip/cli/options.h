@@ -72,10 +72,12 @@ void add_chunk_options(CLI::App& command, ModeFlags& flags);
 /// What is kept of it.
 struct KeepFlags {
   std::string keep = "0.3";
+  double loss = 0.1;  ///< nats per token that --keep auto may cost
   std::string level = "pair";
   std::string method = "kvzip";   ///< as policy/methods.h names them
   std::string scoring = "exact";  ///< of methods that repeat the document
   std::string head_scores;        ///< file of level `head`; empty = the document's own
+  std::string gate;               ///< file of scoring `gate`
   bool keep_given = false;        ///< by the user, as --keep, --level, --method and --scoring
   bool level_given = false;
   bool method_given = false;
@@ -85,11 +87,16 @@ struct KeepFlags {
   /// Throws Error{usage} for an amount that makes no sense, for head scores with another level, for a kind of
   /// scoring with another method, and for what can't be done chunk by chunk.
   KeepAmount amount() const;
+  bool is_automatic() const { return keep == "auto"; }
   /// What contexts are said to be scored by: "exact", "local", "streaming" (all kvzip's), or another method's name,
-  /// with "local".
-  std::string scored_by() const;
+  /// with "local". Gates go by `gate_name`.
+  std::string scored_by(const std::string& gate_name) const;
 };
 void add_keep_options(CLI::App& command, KeepFlags& flags);
+/// `--gate`, which chooses scoring `gate` too.
+void add_gate_option(CLI::App& command, std::string& gate, std::string& scoring);
+/// Throws Error{usage} where one of them is there without the other.
+void check_gate(const std::string& gate, const std::string& scoring);
 
 /// How answers are generated: straight into the library's options.
 void add_answer_options(CLI::App& command, AnswerOptions& options);

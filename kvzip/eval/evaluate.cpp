@@ -119,11 +119,13 @@ struct Memories {
   bool is_full(size_t cut) const { return cuts[cut].context == 0 && cuts[cut].keep.rows == contexts[0].held().rows; }
 };
 
-Memories compressed(const Model& model, Reading&& reading, const EvaluateOptions& options, const Steps& steps,
-                    DocumentTimes& times) {
+/// `gated` are the scores that fell out of the reading, if any did.
+Memories compressed(const Model& model, Reading&& reading, std::optional<Scores> gated, const EvaluateOptions& options,
+                    const Steps& steps, DocumentTimes& times) {
   const Method& method = options.method != nullptr ? *options.method : methods().front();
   Clock::time_point start = Clock::now();
-  Scores scores = method.score(model, reading, {.batch = options.batch, .progress = steps.inside()});
+  Scores scores =
+      gated ? *std::move(gated) : method.score(model, reading, {.batch = options.batch, .progress = steps.inside()});
   times.scoring = seconds_since(start);
   start = Clock::now();
   Memories memories;
@@ -152,6 +154,7 @@ Memories streamed(const Model& model, Reading&& reading, const EvaluateOptions& 
     StreamOptions stream = *options.stream;
     stream.ratio = ratio;
     stream.level = options.level;
+    stream.gate = options.gate;
     stream.kv_type = options.kv_type;
     stream.batch = options.batch;
     stream.progress = steps.inside();
@@ -189,15 +192,24 @@ DocumentRecord evaluate_document(const Model& model, const Task& task, const Eva
   record.depth = document.depth;
 
   Clock::time_point start = Clock::now();
-  Reading reading = prefill_ids(model, system_ids(model, task_line(task)), model.tokenizer().encode(document.context),
-                                {options.kv_type, options.batch, steps.inside()});
+  const PrefillOptions how{options.kv_type, options.batch, steps.inside()};
+  std::vector<TokenId> system = system_ids(model, task_line(task));
+  std::vector<TokenId> ids = model.tokenizer().encode(document.context);
+  std::optional<Scores> scores;
+  Reading reading = [&] {
+    if (options.gate == nullptr || options.stream) return prefill_ids(model, std::move(system), std::move(ids), how);
+    GatedReading gated = prefill_gated(model, *options.gate, std::move(system), std::move(ids), how);
+    scores = std::move(gated.scores);
+    return std::move(gated.reading);
+  }();
   times.reading = seconds_since(start);
   record.system_tokens = reading.system.size();
   record.document_tokens = reading.document.size();
   steps.next();
 
-  const Memories memories = options.stream ? streamed(model, std::move(reading), options, steps, times)
-                                           : compressed(model, std::move(reading), options, steps, times);
+  const Memories memories = options.stream
+                                ? streamed(model, std::move(reading), options, steps, times)
+                                : compressed(model, std::move(reading), std::move(scores), options, steps, times);
   steps.next();
   record.kv_bytes_full = memories.contexts[0].bytes();
   for (size_t i = 0; i < memories.cuts.size(); ++i) {

@@ -19,6 +19,7 @@ struct EvaluateOptions {
   const Method* method = nullptr;  ///< null: the published one
   /// Read so in place of whole, anew for each ratio; ratio, level and types are those of this evaluation.
   std::optional<StreamOptions> stream{};
+  const Gate* gate = nullptr;  ///< scores by it, in place of the method
   DType kv_type = DType::f16;
   size_t batch = 0;          ///< tokens per pass; 0 = by the device and its memory
   size_t max_questions = 0;  ///< the first ones of the document; 0 = all

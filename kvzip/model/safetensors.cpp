@@ -88,7 +88,8 @@ const SafetensorsArray& SafetensorsFile::at(std::string_view name) const {
   return found->second;
 }
 
-SafetensorsArrays parse_safetensors(std::string_view file, std::span<const std::byte> bytes) {
+SafetensorsArrays parse_safetensors(std::string_view file, std::span<const std::byte> bytes,
+                                    std::map<std::string, std::string>* metadata) {
   ByteReader in(file, bytes);
   const uint64_t length = in.number<uint64_t>("header length");
   if (length > kMaxHeaderBytes) {
@@ -98,7 +99,7 @@ SafetensorsArrays parse_safetensors(std::string_view file, std::span<const std::
   const std::span<const std::byte> data = bytes.subspan(in.offset());
   SafetensorsArrays arrays;
   for (auto& [name, entry] :
-       parse_safetensors_header(file, {reinterpret_cast<const char*>(header.data()), header.size()})) {
+       parse_safetensors_header(file, {reinterpret_cast<const char*>(header.data()), header.size()}, metadata)) {
     arrays.emplace(name, make_array(file, quote(name), std::move(entry), data));
   }
   expect_contiguous(file, arrays, data);
@@ -107,8 +108,9 @@ SafetensorsArrays parse_safetensors(std::string_view file, std::span<const std::
 
 SafetensorsFile read_safetensors(const std::string& path) {
   MappedFile file(path);
-  SafetensorsArrays arrays = parse_safetensors(path, file.bytes());
-  return {std::move(file), std::move(arrays)};
+  std::map<std::string, std::string> metadata;
+  SafetensorsArrays arrays = parse_safetensors(path, file.bytes(), &metadata);
+  return {std::move(file), std::move(arrays), std::move(metadata)};
 }
 
 }  // namespace kvzip

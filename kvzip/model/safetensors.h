@@ -27,16 +27,18 @@ using SafetensorsArrays = std::map<std::string, SafetensorsArray, std::less<>>;
 struct SafetensorsFile {
   MappedFile file;  ///< what the arrays view
   SafetensorsArrays arrays;
+  std::map<std::string, std::string> metadata;  ///< "__metadata__": the file's own names and values
 
   /// Throws Error{input} where there is none of that name.
   const SafetensorsArray& at(std::string_view name) const;
 };
 
 /// Reads the header and checks all of it: arrays must fill the file without gap or overlap, in any order. Throws
-/// Error{input} naming the file and the field. The file's own metadata ("__metadata__") are passed over.
+/// Error{input} naming the file and the field.
 SafetensorsFile read_safetensors(const std::string& path);
 
 /// The same for a file in memory, which must outlive the result; `file` is its name for errors.
-SafetensorsArrays parse_safetensors(std::string_view file, std::span<const std::byte> bytes);
+SafetensorsArrays parse_safetensors(std::string_view file, std::span<const std::byte> bytes,
+                                    std::map<std::string, std::string>* metadata = nullptr);
 
 }  // namespace kvzip

@@ -19,6 +19,7 @@ class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
   explicit HeaderEvents(std::string_view file) : file_(file) {}
 
   std::map<std::string, SafetensorsEntry, std::less<>> entries;
+  std::map<std::string, std::string> metadata;
 
   bool null() override { unexpected("null"); }
   bool boolean(bool /*value*/) override { unexpected("a bool"); }
@@ -35,7 +36,11 @@ class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
 
   bool string(std::string& value) override {
     if (level_ != 2 || (!in_metadata() && key_ != "dtype")) unexpected("a string");
-    entry_.dtype = value;
+    if (in_metadata()) {
+      metadata[key_] = value;
+    } else {
+      entry_.dtype = value;
+    }
     return true;
   }
 
@@ -112,10 +117,11 @@ class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
 
 }  // namespace
 
-std::map<std::string, SafetensorsEntry, std::less<>> parse_safetensors_header(std::string_view file,
-                                                                              std::string_view json) {
+std::map<std::string, SafetensorsEntry, std::less<>> parse_safetensors_header(
+    std::string_view file, std::string_view json, std::map<std::string, std::string>* metadata) {
   HeaderEvents events(file);
   nlohmann::json::sax_parse(json.begin(), json.end(), &events);
+  if (metadata != nullptr) *metadata = std::move(events.metadata);
   return std::move(events.entries);
 }
 

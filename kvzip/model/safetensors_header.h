@@ -18,7 +18,8 @@ struct SafetensorsEntry {
 /// Parses without building a document, so that memory stays proportional to the arrays described. Throws Error{input}
 /// naming `file` and the field for anything but an object of arrays: unknown, missing or duplicate keys, other nesting,
 /// more than 8 dimensions.
-std::map<std::string, SafetensorsEntry, std::less<>> parse_safetensors_header(std::string_view file,
-                                                                              std::string_view json);
+/// The file's own names and values go to `metadata`, if given.
+std::map<std::string, SafetensorsEntry, std::less<>> parse_safetensors_header(
+    std::string_view file, std::string_view json, std::map<std::string, std::string>* metadata = nullptr);
 
 }  // namespace kvzip

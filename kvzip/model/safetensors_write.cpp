@@ -1,6 +1,7 @@
 #include "kvzip/model/safetensors_write.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <string_view>
@@ -13,7 +14,8 @@ namespace {
 
 constexpr size_t kHeaderMultiple = 8;  // so that the data begins aligned
 
-bool is_float(const NamedArray& array) { return std::holds_alternative<std::span<const float>>(array.values); }
+/// Places in NamedArray::values, widest first.
+constexpr std::array<std::string_view, 3> kTypes = {"F32", "F16", "U8"};
 
 std::span<const std::byte> bytes_of(const NamedArray& array) {
   return std::visit([](auto values) { return std::as_bytes(values); }, array.values);
@@ -24,8 +26,9 @@ size_t value_count(const NamedArray& array) {
 }
 
 /// The header's length and text, padded with blanks as the format allows.
-std::string header_of(std::span<const NamedArray* const> arrays) {
+std::string header_of(std::span<const NamedArray* const> arrays, const std::map<std::string, std::string>& metadata) {
   nlohmann::json header = nlohmann::json::object();
+  if (!metadata.empty()) header["__metadata__"] = metadata;
   uint64_t offset = 0;
   for (const NamedArray* array : arrays) {
     uint64_t values = 1;
@@ -34,7 +37,7 @@ std::string header_of(std::span<const NamedArray* const> arrays) {
     check(!header.contains(array->name), "arrays of one file have different names");
     const uint64_t end = offset + bytes_of(*array).size();
     header[array->name] = {
-        {"dtype", is_float(*array) ? "F32" : "U8"}, {"shape", array->shape}, {"data_offsets", {offset, end}}};
+        {"dtype", kTypes.at(array->values.index())}, {"shape", array->shape}, {"data_offsets", {offset, end}}};
     offset = end;
   }
   std::string text = header.dump();
@@ -47,12 +50,13 @@ std::string header_of(std::span<const NamedArray* const> arrays) {
 
 }  // namespace
 
-void write_safetensors(const std::string& path, std::span<const NamedArray> arrays) {
+void write_safetensors(const std::string& path, std::span<const NamedArray> arrays,
+                       const std::map<std::string, std::string>& metadata) {
   std::vector<const NamedArray*> ordered;
   for (const NamedArray& array : arrays) ordered.push_back(&array);
-  // Floats first: bytes of any number may precede nothing that needs alignment.
-  std::ranges::stable_partition(ordered, [](const NamedArray* array) { return is_float(*array); });
-  const std::string header = header_of(ordered);
+  // The widest first, so that all are aligned.
+  std::ranges::stable_sort(ordered, {}, [](const NamedArray* array) { return array->values.index(); });
+  const std::string header = header_of(ordered, metadata);
   write_file_atomically(path, [&](FileWriter& file) {
     file.write(header);
     for (const NamedArray* array : ordered) file.write(bytes_of(*array));

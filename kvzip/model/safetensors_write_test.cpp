@@ -15,6 +15,22 @@
 namespace kvzip {
 namespace {
 
+TEST(SafetensorsWrite, HalvesAndMetadata) {
+  const TempFolder folder;
+  const std::string path = folder.file("gate.safetensors");
+  const std::vector<uint16_t> halves = {0x3c00, 0x8000, 0x7bff};
+  const std::vector<float> floats = {1, 2};
+  const std::map<std::string, std::string> metadata = {{"format", "a \"b\""}, {"empty", ""}};
+  write_safetensors(path, std::vector<NamedArray>{{"a", {3}, std::span(halves)}, {"b", {2}, std::span(floats)}},
+                    metadata);
+  const SafetensorsFile file = read_safetensors(path);
+  EXPECT_EQ(file.metadata, metadata);
+  EXPECT_EQ(file.at("a").dtype, "F16");
+  ASSERT_EQ(file.at("a").data.size(), 6U);
+  EXPECT_EQ(std::memcmp(file.at("a").data.data(), halves.data(), 6), 0);
+  EXPECT_EQ(std::memcmp(file.at("b").data.data(), floats.data(), 8), 0);
+}
+
 TEST(SafetensorsWrite, RoundTrip) {
   const TempFolder folder;
   const std::string path = folder.file("scores.safetensors");

@@ -41,9 +41,23 @@ std::vector<size_t> gate_layers(const Model& model) {
   return layers;
 }
 
-Gate::Gate(const Model& model, const GateWeights& weights) : model_(&model) {
+void AttentionNorm::apply(Backend& backend, const ConstView& hidden, const View& out) const {
+  if (layer_norm) {
+    backend.layer_norm(hidden, weights.weight, weights.bias, eps, out);
+  } else {
+    backend.rms_norm(hidden, weights.weight, eps, out);
+  }
+}
+
+AttentionNorm attention_norm(const Model& model, size_t layer) {
+  return {model.weights().layers[layer].attention_norm, model.config().norm_eps, model.config().arch->layer_norm};
+}
+
+Gate::Gate(const Model& model, const GateWeights& weights)
+    : backend_(&model.backend()), layers_(gate_layers(model)), kv_heads_(weights.kv_heads) {
   check(weights.fits(model), "a gate has the model's shape");
   Backend& backend = model.backend();
+  for (const size_t layer : layers_) norms_.push_back(attention_norm(model, layer));
   const DType type = backend.weight_type(DType::f32);
   const size_t layer_values = weights.kv_heads * weights.hidden;
   for (size_t layer = 0; layer < weights.layers; ++layer) {
@@ -53,40 +67,39 @@ Gate::Gate(const Model& model, const GateWeights& weights) : model_(&model) {
   bias_ = on_device(backend, DType::f32, weights.bias.data(), weights.layers, weights.kv_heads);
 }
 
+// A LayerNorm is done at once, an RMS norm is left to the product.
 void Gate::apply(size_t scored, const ConstView& hidden, const View& room, const View& out) const {
-  const size_t layer = gate_layers(*model_)[scored];
+  const AttentionNorm& norm = norms_[scored];
+  if (norm.layer_norm) norm.apply(*backend_, hidden, room);
+  const LinearInput in = norm.layer_norm ? LinearInput(room) : LinearInput(hidden, norm.weights.weight, norm.eps, room);
   const auto* const bias = static_cast<const float*>(rows_of(bias_.view(), scored, 1).data);
-  model_->backend().linear(attention_input(*model_, layer, hidden, room),
-                           std::array{LinearPart{weights_[scored].view(), bias, out, false}});
+  backend_->linear(in, std::array{LinearPart{weights_[scored].view(), bias, out, false}});
 }
 
-GateScores::GateScores(const Gate& gate, size_t first, size_t len)
-    : gate_(&gate), first_(first), len_(len), layers_(gate_layers(gate.model())) {
-  const Model& model = gate.model();
-  for (size_t layer = 0; layer < layers_.size(); ++layer)
-    logs_.emplace_back(model.backend(), DType::f32, len, model.config().kv_heads);
+GateScores::GateScores(const Gate& gate, size_t first, size_t len) : gate_(&gate), first_(first), len_(len) {
+  for (size_t layer = 0; layer < gate.layers().size(); ++layer)
+    logs_.emplace_back(gate.backend(), DType::f32, len, gate.kv_heads());
 }
 
 void GateScores::see(const LayerInput& input) {
-  const auto found = std::ranges::find(layers_, input.layer);
+  const auto found = std::ranges::find(gate_->layers(), input.layer);
   const size_t begin = std::max(first_, input.first_position);
   const size_t end = std::min(first_ + len_, input.first_position + input.hidden.rows);
-  if (found == layers_.end() || begin >= end) return;
-  const auto scored = static_cast<size_t>(found - layers_.begin());
-  const Model& model = gate_->model();
+  if (found == gate_->layers().end() || begin >= end) return;
+  const auto scored = static_cast<size_t>(found - gate_->layers().begin());
+  Backend& backend = gate_->backend();
   if (room_.view().rows < end - begin)
-    room_ = Tensor(model.backend(), model.backend().activation_type(), end - begin, model.config().hidden);
+    room_ = Tensor(backend, backend.activation_type(), end - begin, input.hidden.cols);
   gate_->apply(scored, rows_of(input.hidden, begin - input.first_position, end - begin), room_.view(end - begin),
                rows_of(logs_[scored].view(), begin - first_, end - begin));
 }
 
 Scores GateScores::take() const {
-  const Model& model = gate_->model();
-  const size_t heads = model.config().kv_heads;
-  Scores scores(layers_.size(), heads, len_);
+  const size_t heads = gate_->kv_heads();
+  Scores scores(logs_.size(), heads, len_);
   std::vector<float> logs(len_ * heads);
-  for (size_t layer = 0; layer < layers_.size(); ++layer) {
-    model.backend().download(logs.data(), logs_[layer].view().data, logs.size() * sizeof(float));
+  for (size_t layer = 0; layer < logs_.size(); ++layer) {
+    gate_->backend().download(logs.data(), logs_[layer].view().data, logs.size() * sizeof(float));
     for (size_t head = 0; head < heads; ++head) {
       const auto row = scores.row(layer, head);
       for (size_t i = 0; i < len_; ++i) {
@@ -98,22 +111,14 @@ Scores GateScores::take() const {
   return scores;
 }
 
-void norm_attention_input(const Model& model, size_t layer, const ConstView& hidden, const View& out) {
-  const NormWeights& norm = model.weights().layers[layer].attention_norm;
-  const float eps = model.config().norm_eps;
-  if (model.config().arch->layer_norm) {
-    model.backend().layer_norm(hidden, norm.weight, norm.bias, eps, out);
-  } else {
-    model.backend().rms_norm(hidden, norm.weight, eps, out);
-  }
-}
-
-LinearInput attention_input(const Model& model, size_t layer, const ConstView& hidden, const View& room) {
-  if (!model.config().arch->layer_norm) {
-    return {hidden, model.weights().layers[layer].attention_norm.weight, model.config().norm_eps, room};
-  }
-  norm_attention_input(model, layer, hidden, room);
-  return room;
+GatedReading prefill_gated(const Model& model, const Gate& gate, std::vector<TokenId> system,
+                           std::vector<TokenId> document, const PrefillOptions& options) {
+  require_context(model, system.size(), document.size());
+  GateScores scores(gate, system.size(), document.size());
+  PrefillOptions observed = options;
+  observed.observe = scores.observe();
+  Reading reading = prefill_ids(model, std::move(system), std::move(document), observed);
+  return {std::move(reading), scores.take()};
 }
 
 }  // namespace kvzip

@@ -3,12 +3,13 @@
 #pragma once
 
 #include <cstddef>
-#include <string>
+#include <span>
 #include <vector>
 
 #include "kvzip/cache/scores.h"
 #include "kvzip/model/forward.h"
 #include "kvzip/model/model.h"
+#include "kvzip/stages/prefill.h"
 
 namespace kvzip {
 
@@ -27,20 +28,37 @@ struct GateWeights {
 /// The first of the model's layers that uses each scored set of keys and values: the layers that a gate looks at.
 std::vector<size_t> gate_layers(const Model& model);
 
+/// What a layer does to the residual stream before its products.
+struct AttentionNorm {
+  NormWeights weights;
+  float eps = 0;
+  bool layer_norm = false;  ///< else an RMS norm
+
+  /// out = `hidden` after it, `[rows, hidden]` f32 or activations.
+  void apply(Backend& backend, const ConstView& hidden, const View& out) const;
+};
+AttentionNorm attention_norm(const Model& model, size_t layer);
+
 class Gate {
  public:
-  /// `weights` must fit the model, which must outlive the gate. Throws Error{memory}.
+  /// `weights` must fit the model, whose weights and backend must outlive the gate. Throws Error{memory}.
   Gate(const Model& model, const GateWeights& weights);
 
-  const Model& model() const { return *model_; }
+  Backend& backend() const { return *backend_; }
+  /// The model's layers that it looks at, one per scored set of keys and values.
+  std::span<const size_t> layers() const { return layers_; }
+  size_t kv_heads() const { return kv_heads_; }
   /// out = log scores, `[rows, kv_heads]` f32, of what enters the scored layer number `scored`. `room` is of the shape
   /// of `hidden`, in activations.
   void apply(size_t scored, const ConstView& hidden, const View& room, const View& out) const;
 
  private:
-  const Model* model_;
-  std::vector<Tensor> weights_;  // per scored layer
-  Tensor bias_;                  // [scored layers, kv_heads]
+  Backend* backend_;
+  std::vector<size_t> layers_;
+  std::vector<AttentionNorm> norms_;  // per scored layer
+  std::vector<Tensor> weights_;
+  Tensor bias_;  // [scored layers, kv_heads]
+  size_t kv_heads_;
 };
 
 /// Collects a document's scores while it is read.
@@ -61,15 +79,17 @@ class GateScores {
 
   const Gate* gate_;
   size_t first_, len_;
-  std::vector<size_t> layers_;
   std::vector<Tensor> logs_;  // per scored layer, [len, kv_heads]
   Tensor room_;
 };
 
-/// out = `hidden` after the layer's attention norm, `[rows, hidden]` f32 or activations.
-void norm_attention_input(const Model& model, size_t layer, const ConstView& hidden, const View& out);
-/// What enters a layer's products: `hidden` after the layer's attention norm. A LayerNorm is done at once in `room`, an
-/// RMS norm is left to the product.
-LinearInput attention_input(const Model& model, size_t layer, const ConstView& hidden, const View& room);
+/// A document with the scores that fell out of its reading.
+struct GatedReading {
+  Reading reading;
+  Scores scores;
+};
+/// As prefill_ids(), which throws the same.
+GatedReading prefill_gated(const Model& model, const Gate& gate, std::vector<TokenId> system,
+                           std::vector<TokenId> document, const PrefillOptions& options = {});
 
 }  // namespace kvzip

@@ -222,7 +222,7 @@ Streamed stream_ids(const Model& model, std::vector<TokenId> system, std::vector
   require_ratio("keep ratio", options.ratio);
   if (options.chunk_keep != 0) require_ratio("chunk keep ratio", options.chunk_keep);
   check(options.chunk > 0 && !document.empty(), "a document is read in chunks of some tokens");
-  check(options.gate == nullptr || &options.gate->model() == &model, "a gate belongs to the model");
+  check(options.gate == nullptr || &options.gate->backend() == &model.backend(), "a gate belongs to the model");
   if (options.level == Level::head) {
     throw Error(ErrorCode::usage, "level head: needs the scores of the whole document; not for streaming");
   }
