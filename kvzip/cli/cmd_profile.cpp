@@ -53,11 +53,12 @@ Profile profile_of(const ProfileFlags& flags, const std::string& text, const Eng
                    const HeadScores* heads, ProgressBar& bar) {
   const Model& model = engine.model;
   Profiler profiler(backend);
-  Reading reading = profiler.stage("read", [&] { return read(engine, flags.file, text, flags.reading, bar).reading; });
+  ReadDocument document = profiler.stage("read", [&] { return read(engine, flags.file, text, flags.reading, bar); });
+  Reading& reading = document.reading;
   const size_t tokens = reading.system.size() + reading.document.size();
   profiler.tokens(tokens);
-  ScoredDocument scored =
-      profiler.stage("score", [&] { return score_and_select(engine, reading, flags.reading, flags.keep, heads, bar); });
+  ScoredDocument scored = profiler.stage(
+      "score", [&] { return score_and_select(engine, document, flags.reading, flags.keep, heads, bar); });
   profiler.tokens(reading.document.size());
   const Context context = profiler.stage(
       "compress", [&] { return compress(model, std::move(reading), std::move(scored.scores), scored.selection.keep); });
@@ -74,6 +75,7 @@ Profile profile_of(const ProfileFlags& flags, const std::string& text, const Eng
 void run_profile(const ProfileFlags& flags) {
   check_answer_options(flags.answers);
   flags.keep.amount();
+  if (flags.keep.is_automatic()) throw Error(ErrorCode::usage, "--keep auto: expected an amount to profile");
   std::optional<HeadScores> heads;
   if (!flags.keep.head_scores.empty()) heads = load_head_scores(flags.keep.head_scores);
   if (!flags.trace.empty()) require_writable(flags.trace);
@@ -86,7 +88,8 @@ void run_profile(const ProfileFlags& flags) {
     profiled = around.get();
     return around;
   };
-  const Engine engine = load_engine(engine_flags, bar);
+  Engine engine = load_engine(engine_flags, bar);
+  load_gate(engine, flags.keep.gate);
   const Profile profile = profile_of(flags, text, engine, *profiled, heads ? &*heads : nullptr, bar);
   if (!flags.trace.empty()) {
     const std::string trace = to_trace(profile);
