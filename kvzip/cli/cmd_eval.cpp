@@ -94,7 +94,7 @@ class Eval {
 
   /// As results name it.
   std::string scoring() const {
-    const std::string kind = flags_.gate.empty() ? flags_.scoring : engine_->gate_name;
+    const std::string& kind = flags_.gate.empty() ? flags_.scoring : engine_->gate_name;
     if (!flags_.mode.streams()) return kind;
     return flags_.mode.label() + (flags_.gate.empty() ? "" : "-" + kind);
   }
