@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <filesystem>
 #include <fstream>
 #include <map>
 #include <random>
@@ -186,12 +185,11 @@ INSTANTIATE_TEST_SUITE_P(Families, GateTest,
 
 class GateFiles : public testing::Test {
  protected:
-  std::string path_ = (std::filesystem::path(testing::TempDir()) / "kvzip_gate_test.safetensors").string();
+  TempFolder folder_;
+  std::string path_ = folder_.file("gate.safetensors");
   std::unique_ptr<Backend> backend_ = make_cpu_backend();
   Model model_ = Model::load(KVZIP_SOURCE_DIR "/tests/golden/tiny/llama", *backend_);
   GateWeights gate_ = random_gate(model_, 7);
-
-  ~GateFiles() override { std::filesystem::remove(path_); }
 
   std::string bytes() const {
     std::ifstream file(path_, std::ios::binary);
