@@ -5,15 +5,13 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "tests/cli_process.h"
-#include "tests/test_paths.h"
+#include "tests/program_test_case.h"
 
 namespace kvzip {
 namespace {
 
 using Words = std::vector<std::string>;
 
-const std::string kProgram = std::string(KVZIP_BINARY_DIR) + "/bin/kvzip";
 const std::string kTiny = KVZIP_SOURCE_DIR "/tests/golden/tiny/llama";
 const std::string kLighthouse = KVZIP_SOURCE_DIR "/tests/golden/contexts/lighthouse.txt";
 
@@ -26,13 +24,7 @@ ProcessResult run(Words words, const std::string& standard_input = "", const std
 
 /// One line on stderr, and nothing on stdout.
 void expect_error(const Words& words, int exit_code, const std::string& part) {
-  const ProcessResult result = run(words);
-  const std::string what = testing::PrintToString(words) + " said: " + result.err;
-  EXPECT_EQ(result.exit_code, exit_code) << what;
-  EXPECT_EQ(result.err.find("kvzip: "), 0U) << what;
-  EXPECT_EQ(result.err.find('\n'), result.err.size() - 1) << what;
-  EXPECT_NE(result.err.find(part), std::string::npos) << what;
-  EXPECT_EQ(result.out, "") << what;
+  expect_refused(words, run(words), exit_code, part);
 }
 
 nlohmann::json answers(const Words& devices) {

@@ -8,8 +8,7 @@
 #include <numeric>
 
 #include "kvzip/model/safetensors.h"
-#include "tests/cli_process.h"
-#include "tests/test_paths.h"
+#include "tests/program_test_case.h"
 
 namespace kvzip {
 namespace {
@@ -17,7 +16,6 @@ namespace {
 using Json = nlohmann::json;
 using Words = std::vector<std::string>;
 
-const std::string kProgram = std::string(KVZIP_BINARY_DIR) + "/bin/kvzip";
 constexpr std::string_view kDocument =
     "Log of the lighthouse at Skerry Rock. The lamp was lit for the first time on 4 March 1887. The keeper is Ada "
     "Lind. Her cat is called "
@@ -50,13 +48,7 @@ class Program : public ::testing::Test {
   /// Expects one line on stderr that begins with the program's name and holds `part`, and nothing on stdout.
   static void expect_error(const Words& words, int exit_code, std::string_view part,
                            std::string_view standard_input = "") {
-    const ProcessResult result = run(words, standard_input);
-    const std::string what = testing::PrintToString(words) + " said: " + result.err;
-    EXPECT_EQ(result.exit_code, exit_code) << what;
-    EXPECT_EQ(result.err.find("kvzip: "), 0U) << what;
-    EXPECT_EQ(result.err.find('\n'), result.err.size() - 1) << what;
-    EXPECT_NE(result.err.find(part), std::string::npos) << what;
-    EXPECT_EQ(result.out, "") << what;
+    expect_refused(words, run(words, standard_input), exit_code, part);
   }
 
   /// `kvzip ask DOCUMENT "Who?" -q OPTION...`

@@ -4,8 +4,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "tests/cli_process.h"
-#include "tests/test_paths.h"
+#include "tests/program_test_case.h"
 
 namespace kvzip {
 namespace {
@@ -13,44 +12,20 @@ namespace {
 using Json = nlohmann::json;
 using Words = std::vector<std::string>;
 
-const std::string kProgram = std::string(KVZIP_BINARY_DIR) + "/bin/kvzip";
 constexpr std::string_view kDocument =
     "Log of the lighthouse at Skerry Rock. The lamp was lit for the first time on 4 March 1887. The keeper is Ada "
     "Lind. Her cat is called Pepper. The fog horn is painted green. The boat comes every second Friday.\n";
 
-class Streaming : public ::testing::Test {
+class Streaming : public ProgramTestCase {
  protected:
   Streaming() : document_(write("log.txt", kDocument)) {}
 
-  std::string write(const std::string& name, std::string_view text) const {
-    std::ofstream(folder_.file(name), std::ios::binary) << text;
-    return folder_.file(name);
-  }
-  ProcessResult run(Words words, std::string_view standard_input = "") const {
-    words.insert(words.begin(), kProgram);
-    return run_process({words, std::string(standard_input), {{"KVZIP_STORE", folder_.file("store")}}});
-  }
-  Json run_json(Words words) const {
-    words.insert(words.end(), {"--json", "--quiet"});
-    const ProcessResult result = run(words);
-    EXPECT_EQ(result.exit_code, 0) << result.err;
-    EXPECT_EQ(result.err, "");
-    return Json::parse(result.out, nullptr, false);
-  }
-  void expect_error(const Words& words, int exit_code, std::string_view part) const {
-    const ProcessResult result = run(words);
-    EXPECT_EQ(result.exit_code, exit_code) << result.err;
-    EXPECT_EQ(result.err.find('\n'), result.err.size() - 1) << result.err;
-    EXPECT_NE(result.err.find(part), std::string::npos) << result.err;
-    EXPECT_EQ(result.out, "");
-  }
   Words ask(const Words& options) const {
     Words words = {"ask", document_, "Who is the keeper?", "-q", "-n", "6", "--no-store"};
     words.insert(words.end(), options.begin(), options.end());
     return words;
   }
 
-  TempFolder folder_;
   std::string document_;
 };
 

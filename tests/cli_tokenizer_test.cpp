@@ -6,8 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "tests/cli_process.h"
-#include "tests/test_paths.h"
+#include "tests/program_test_case.h"
 
 namespace kvzip {
 namespace {
@@ -15,7 +14,6 @@ namespace {
 using Json = nlohmann::json;
 using Words = std::vector<std::string>;
 
-const std::string kProgram = std::string(KVZIP_BINARY_DIR) + "/bin/kvzip";
 constexpr std::string_view kText =
     "The lamp was lit. The lamp was out. The keeper lit the lamp again, and the keeper was glad.\n"
     "Who was the keeper? The keeper was Ada Lind.\n";
@@ -47,14 +45,8 @@ class TokenizerTrain : public ::testing::Test {
   /// Expects one line on stderr that holds `part`, nothing on stdout, and no file.
   void expect_error(Words words, int exit_code, std::string_view part) const {
     words.emplace_back("-q");
-    const ProcessResult result = run(words);
-    const std::string what = testing::PrintToString(words) + " said: " + result.err;
-    EXPECT_EQ(result.exit_code, exit_code) << what;
-    EXPECT_EQ(result.err.find("kvzip: "), 0U) << what;
-    EXPECT_EQ(result.err.find('\n'), result.err.size() - 1) << what;
-    EXPECT_NE(result.err.find(part), std::string::npos) << what;
-    EXPECT_EQ(result.out, "") << what;
-    EXPECT_FALSE(std::ifstream(output_).good()) << what;
+    expect_refused(words, run(words), exit_code, part);
+    EXPECT_FALSE(std::ifstream(output_).good()) << testing::PrintToString(words);
   }
 
   TempFolder folder_;

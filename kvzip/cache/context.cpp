@@ -28,24 +28,27 @@ void* adopt(Backend& backend, const std::byte* rows, size_t len, const CacheShap
 
 }  // namespace
 
+Context::Context(Backend& backend, CacheShape shape, size_t read_tokens, size_t system_len, Scores scores,
+                 const Keep& keep)
+    : backend_(&backend),
+      shape_(std::move(shape)),
+      read_tokens_(read_tokens),
+      system_len_(system_len),
+      scored_layers_(shape_.global_layers()),
+      scores_(std::move(scores)),
+      order_(keep.rows.size()),
+      held_(keep),
+      layers_(shape_.layers()) {
+  check(scores_.layers == scored_layers_.size(), "scores cover every global layer");
+  check(scores_.len == document_len() && keep.rows.size() == scores_.layers * scores_.kv_heads,
+        "scores and keep belong to this document");
+}
+
 Context Context::from_tail(Backend& backend, Tail&& tail, size_t system_len, Scores scores, const Keep& keep,
                            DType dtype) {
-  Context context;
-  context.backend_ = &backend;
-  context.shape_ = tail.shape();
-  context.shape_.dtype = dtype;
-  context.read_tokens_ = tail.end_position();
-  context.system_len_ = system_len;
-  context.scored_layers_ = context.shape_.global_layers();
-  context.scores_ = std::move(scores);
-  context.held_ = keep;
-  context.layers_.resize(context.shape_.layers());
-  check(context.scores_.layers == context.scored_layers_.size(), "scores cover every global layer");
-  check(context.scores_.len == context.document_len() &&
-            keep.rows.size() == context.scores_.layers * context.scores_.kv_heads,
-        "scores and keep belong to this document");
-
-  context.order_.resize(keep.rows.size());
+  CacheShape shape = tail.shape();
+  shape.dtype = dtype;
+  Context context(backend, std::move(shape), tail.end_position(), system_len, std::move(scores), keep);
   parallel_ranges(context.order_.size(), 1, [&](size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) {
       const auto scores_of_head = context.scores_.row(i / keep.kv_heads, i % keep.kv_heads);
@@ -67,19 +70,7 @@ Context Context::from_tail(Backend& backend, Tail&& tail, size_t system_len, Sco
 
 Context Context::from_kept(Backend& backend, Tail&& tail, KeptRows&& kept, size_t system_len, Scores scores,
                            const Keep& keep) {
-  Context context;
-  context.backend_ = &backend;
-  context.shape_ = kept.shape();
-  context.read_tokens_ = tail.end_position();
-  context.system_len_ = system_len;
-  context.scored_layers_ = context.shape_.global_layers();
-  context.scores_ = std::move(scores);
-  context.held_ = keep;
-  context.layers_.resize(context.shape_.layers());
-  context.order_.resize(keep.rows.size());
-  check(context.scores_.layers == context.scored_layers_.size() && context.scores_.len == context.document_len() &&
-            keep.rows.size() == context.scores_.layers * context.scores_.kv_heads,
-        "scores and keep belong to this document");
+  Context context(backend, kept.shape(), tail.end_position(), system_len, std::move(scores), keep);
   size_t scored = 0;
   for (size_t layer = 0; layer < context.layers_.size(); ++layer) {
     if (context.shape_.windows[layer] == 0) {

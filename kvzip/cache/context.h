@@ -88,6 +88,8 @@ class Context {
   };
 
   Context() = default;
+  /// All but the rows and their order.
+  Context(Backend& backend, CacheShape shape, size_t read_tokens, size_t system_len, Scores scores, const Keep& keep);
   void copy_window(const Tail& tail, size_t layer);
   void copy_scored(const Tail& tail, size_t layer, size_t scored);
   void copy_kept(const Tail& tail, KeptRows& kept, size_t layer, size_t scored);

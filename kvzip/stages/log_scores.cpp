@@ -33,15 +33,11 @@ const ScoreRequest* LogScores::request(size_t kv_layer, size_t begin, const Scor
 Scores LogScores::take() const {
   Scores scores(layers_.size(), heads_, log_.view().cols);
   backend_->download(scores.values.data(), log_.view().data, scores.values.size() * sizeof(float));
-  exponentiate(scores.values);
-  return scores;
-}
-
-void exponentiate(std::span<float> values) {
   constexpr size_t kGrain = 4096;
-  parallel_ranges(values.size(), kGrain, [&](size_t begin, size_t end) {
-    for (size_t i = begin; i < end; ++i) values[i] = std::exp(values[i]);
+  parallel_ranges(scores.values.size(), kGrain, [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) scores.values[i] = std::exp(scores.values[i]);
   });
+  return scores;
 }
 
 }  // namespace kvzip

@@ -31,7 +31,4 @@ class LogScores {
   ScoreRequest request_;
 };
 
-/// values[i] = exp(values[i]), on all threads.
-void exponentiate(std::span<float> values);
-
 }  // namespace kvzip

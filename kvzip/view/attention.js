@@ -266,17 +266,6 @@ function enlarge(layer, head) {
 
 // ---- Drawing and start --------------------------------------------------------------------------------------------
 
-let waiting = false;
-
-function schedule() {
-  if (waiting) return;
-  waiting = true;
-  requestAnimationFrame(() => {
-    waiting = false;
-    draw();
-  });
-}
-
 const say = (words) => { $("status").textContent = words; };
 
 function draw() {

@@ -44,6 +44,18 @@ function tipAt(event, words) {
   tip.style.top = `${event.clientY + 22 + box.height > innerHeight ? event.clientY - box.height - 14 : event.clientY + 22}px`;
 }
 
+let waiting = false;
+
+/// Calls the page's own draw() once before the next picture, however often it was asked for.
+function schedule() {
+  if (waiting) return;
+  waiting = true;
+  requestAnimationFrame(() => {
+    waiting = false;
+    draw();
+  });
+}
+
 function dark() {
   return (document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
 }

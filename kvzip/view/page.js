@@ -275,17 +275,7 @@ function reachText() {
 
 // ---- Drawing ------------------------------------------------------------------------------------------------------
 
-let waiting = false;
 let spoken = 0;
-
-function schedule() {
-  if (waiting) return;
-  waiting = true;
-  requestAnimationFrame(() => {
-    waiting = false;
-    draw();
-  });
-}
 
 function draw() {
   const choice = chosenRows();

@@ -15,7 +15,7 @@ import unittest
 
 import numpy
 
-from browser import Browser
+from browser import Browser, PageTest
 from view_test import tensors
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -35,7 +35,7 @@ def shown(weights):
     return (numpy.round(255 * numpy.sqrt(weights)) / 255) ** 2
 
 
-class AttentionPage(unittest.TestCase):
+class AttentionPage(PageTest):
     MODEL, TEXTS = "", ()
 
     @classmethod
@@ -51,15 +51,6 @@ class AttentionPage(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         cls.scratch.cleanup()
-
-    def setUp(self):
-        self.browser = Browser()
-        self.addCleanup(self.browser.__exit__)
-        self.browser.look(1280, 900)
-        self.browser.open(self.page)
-
-    def tearDown(self):
-        self.assertEqual(self.browser.problems, [])
 
     def lines(self):
         """How many are drawn, by head."""

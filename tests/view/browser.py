@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+import unittest
 
 
 class Browser:
@@ -153,3 +154,17 @@ class Browser:
         self.settle()
         image = self.call("Page.captureScreenshot", format="png")["data"]
         pathlib.Path(path).write_bytes(base64.b64decode(image))
+
+
+class PageTest(unittest.TestCase):
+    """Tests of one page, `page`, which each finds newly opened, and leaves without problems."""
+    SIZE = (1280, 800)
+
+    def setUp(self):
+        self.browser = Browser()
+        self.addCleanup(self.browser.__exit__)
+        self.browser.look(*self.SIZE)
+        self.browser.open(self.page)
+
+    def tearDown(self):
+        self.assertEqual(self.browser.problems, [])

@@ -18,7 +18,7 @@ import unittest
 
 import numpy
 
-from browser import Browser
+from browser import Browser, PageTest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM, SHOTS = sys.argv[1:3] if len(sys.argv) >= 3 else (None, None)
@@ -99,7 +99,7 @@ class Command(unittest.TestCase):
         self.assertEqual(self.page.read_bytes(), before)
 
 
-class Page(unittest.TestCase):
+class Page(PageTest):
     @classmethod
     def setUpClass(cls):
         cls.scratch = tempfile.TemporaryDirectory()
@@ -117,15 +117,6 @@ class Page(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         cls.scratch.cleanup()
-
-    def setUp(self):
-        self.browser = Browser()
-        self.addCleanup(self.browser.__exit__)
-        self.browser.look(1280, 800)
-        self.browser.open(self.page)
-
-    def tearDown(self):
-        self.assertEqual(self.browser.problems, [])
 
     def text_of(self, element):
         return self.browser.run(f"document.getElementById('{element}').textContent")

@@ -1,9 +1,8 @@
 #include "kvzip/backend/cuda/nccl.h"
 
-#include <dlfcn.h>
-
 #include <string>
 
+#include "kvzip/backend/cuda/shared_library.h"
 #include "kvzip/base/error.h"
 
 namespace kvzip {
@@ -11,32 +10,19 @@ namespace {
 
 constexpr const char* kLibrary = "libnccl.so.2";
 
-template <class Function>
-void find(void* library, const char* name, Function& function) {
-  function = reinterpret_cast<Function>(dlsym(library, name));
-  if (function == nullptr) {
-    throw Error(ErrorCode::unsupported,
-                std::string("device cuda: ") + kLibrary + " has no " + name + ": it is too old");
-  }
-}
-
 Nccl open_library() {
-  void* const library = dlopen(kLibrary, RTLD_NOW | RTLD_LOCAL);  // stays open: its threads can't be undone
-  if (library == nullptr) {
-    throw Error(ErrorCode::unsupported, std::string("device cuda: several GPUs need ") + kLibrary +
+  const SharedLibrary library(kLibrary, std::string("several GPUs need ") + kLibrary +
                                             ", which was not found (PyPI has it as nvidia-nccl-cu13; LD_LIBRARY_PATH "
-                                            "may name its folder): " +
-                                            dlerror());
-  }
+                                            "may name its folder)");
   Nccl functions;
-  find(library, "ncclGetUniqueId", functions.get_unique_id);
-  find(library, "ncclCommInitRank", functions.comm_init_rank);
-  find(library, "ncclCommDestroy", functions.comm_destroy);
-  find(library, "ncclCommAbort", functions.comm_abort);
-  find(library, "ncclAllReduce", functions.all_reduce);
-  find(library, "ncclAllGather", functions.all_gather);
-  find(library, "ncclGetErrorString", functions.error_string);
-  find(library, "ncclGetLastError", functions.last_error);
+  library.find("ncclGetUniqueId", functions.get_unique_id);
+  library.find("ncclCommInitRank", functions.comm_init_rank);
+  library.find("ncclCommDestroy", functions.comm_destroy);
+  library.find("ncclCommAbort", functions.comm_abort);
+  library.find("ncclAllReduce", functions.all_reduce);
+  library.find("ncclAllGather", functions.all_gather);
+  library.find("ncclGetErrorString", functions.error_string);
+  library.find("ncclGetLastError", functions.last_error);
   return functions;
 }
 
