@@ -215,7 +215,8 @@ void add_keep_options(CLI::App& command, KeepFlags& flags) {
 void add_gate_option(CLI::App& command, std::string& gate, std::string& scoring) {
   command
       .add_option("--gate", gate,
-                  "Score by this gate of `kvzip learn`, while the document is read: nothing is repeated")
+                  "Score by this gate, while the document is read: nothing is repeated. A file of `kvzip learn`, or a "
+                  "published one: KVzap's folder, or a file that scripts/convert_gate made of Fast KVzip's")
       ->each([&scoring](const std::string&) { scoring = "gate"; });
 }
 

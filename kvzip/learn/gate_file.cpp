@@ -1,16 +1,16 @@
 #include "kvzip/learn/gate_file.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "kvzip/base/check.h"
 #include "kvzip/base/error.h"
 #include "kvzip/base/quote.h"
+#include "kvzip/learn/gate_arrays.h"
+#include "kvzip/learn/published_gate.h"
 #include "kvzip/model/safetensors.h"
 #include "kvzip/model/safetensors_write.h"
 #include "kvzip/store/block_sum.h"
@@ -24,11 +24,6 @@ constexpr std::string_view kFormatKey = "format";
 constexpr std::string_view kFingerprintKey = "fingerprint";
 constexpr size_t kHashBytes = 4;
 
-[[noreturn]] void fail(const std::string& path, std::string_view field, const std::string& expected,
-                       const std::string& found) {
-  throw Error(ErrorCode::input, fmt::format("{}: {}: expected {}, found {}", path, field, expected, found));
-}
-
 std::string fingerprint_text(const Fingerprint& fingerprint) {
   nlohmann::json json = nlohmann::json::array();
   for (const FingerprintValue& each : fingerprint) json.push_back({each.name, each.value});
@@ -41,31 +36,10 @@ Fingerprint parse_fingerprint(const std::string& path, const std::string& text) 
     return each.is_array() && each.size() == 2 && each[0].is_string() && each[1].is_string();
   };
   if (!json.is_array() || !std::ranges::all_of(json, is_pair))
-    fail(path, kFingerprintKey, "a list of names and values", quote(text, 40));
+    fail_gate(path, kFingerprintKey, "a list of names and values", quote(text, 40));
   Fingerprint fingerprint;
   for (const auto& each : json) fingerprint.push_back({each[0].get<std::string>(), each[1].get<std::string>()});
   return fingerprint;
-}
-
-/// The array as f32, which must be `dtype` of that shape and finite.
-std::vector<float> values_of(const SafetensorsFile& file, std::string_view name, DType dtype,
-                             const std::vector<uint64_t>& shape, Backend& backend) {
-  const SafetensorsArray& array = file.at(name);
-  const std::string_view wanted = dtype == DType::f16 ? "F16" : "F32";
-  if (array.dtype != wanted || array.shape != shape) {
-    fail(file.file.path(), name, fmt::format("{} [{}] for this model", wanted, fmt::join(shape, ", ")),
-         fmt::format("{} [{}]", quote(array.dtype, 16), fmt::join(array.shape, ", ")));
-  }
-  const size_t count = array.data.size() / row_bytes(dtype, 1);
-  const Tensor stored(backend, dtype, 1, count);
-  const Tensor plain(backend, DType::f32, 1, count);
-  backend.upload(stored.view().data, array.data.data(), array.data.size());
-  backend.convert(stored.view(), plain.view());
-  std::vector<float> values(count);
-  backend.download(values.data(), plain.view().data, count * sizeof(float));
-  if (!std::ranges::all_of(values, [](float value) { return std::isfinite(value); }))
-    fail(file.file.path(), name, "finite numbers", "others");
-  return values;
 }
 
 std::vector<uint16_t> as_f16(Backend& backend, const std::vector<float>& values) {
@@ -76,6 +50,27 @@ std::vector<uint16_t> as_f16(Backend& backend, const std::vector<float>& values)
   std::vector<uint16_t> bits(values.size());
   backend.download(bits.data(), half.view().data, bits.size() * sizeof(uint16_t));
   return bits;
+}
+
+/// One that write_gate() made.
+GateFile read_learned(const std::string& path, const SafetensorsFile& file, const Model& model) {
+  const auto value_of = [&](std::string_view key) -> const std::string& {
+    const auto found = file.metadata.find(std::string(key));
+    if (found == file.metadata.end())
+      fail_gate(path, key, "a gate of `kvzip learn`, which says it in its metadata", "none");
+    return found->second;
+  };
+  if (value_of(kFormatKey) != kFormat)
+    fail_gate(path, kFormatKey, fmt::format("'{}'", kFormat), quote(value_of(kFormatKey), 40));
+  require_fit(path, parse_fingerprint(path, value_of(kFingerprintKey)), fingerprint_of(model));
+  GateWeights weights{gate_layers(model).size(), model.config().kv_heads, model.config().hidden, {}, {}};
+  const auto& [layers, heads, hidden, values, bias] = weights;
+  weights.weights = array_values(file, "weights", {layers, heads, hidden}, model.backend());
+  weights.bias = array_values(file, "bias", {layers, heads}, model.backend());
+  GateNotes notes = file.metadata;
+  notes.erase(std::string(kFormatKey));
+  notes.erase(std::string(kFingerprintKey));
+  return {std::move(weights), std::move(notes), {}};
 }
 
 }  // namespace
@@ -94,24 +89,18 @@ void write_gate(const std::string& path, const Model& model, const GateWeights& 
 }
 
 GateFile read_gate(const std::string& path, const Model& model) {
-  const SafetensorsFile file = read_safetensors(path);
-  const auto value_of = [&](std::string_view key) -> const std::string& {
-    const auto found = file.metadata.find(std::string(key));
-    if (found == file.metadata.end()) fail(path, key, "a gate of `kvzip learn`, which says it in its metadata", "none");
-    return found->second;
-  };
-  if (value_of(kFormatKey) != kFormat)
-    fail(path, kFormatKey, fmt::format("'{}'", kFormat), quote(value_of(kFormatKey), 40));
-  require_fit(path, parse_fingerprint(path, value_of(kFingerprintKey)), fingerprint_of(model));
-
+  const bool folder = std::filesystem::is_directory(path);
+  const SafetensorsFile file = read_safetensors(folder ? path + "/model.safetensors" : path);
   GateFile gate;
-  gate.weights = {gate_layers(model).size(), model.config().kv_heads, model.config().hidden, {}, {}};
-  const auto& [layers, heads, hidden, weights, bias] = gate.weights;
-  gate.weights.weights = values_of(file, "weights", DType::f16, {layers, heads, hidden}, model.backend());
-  gate.weights.bias = values_of(file, "bias", DType::f32, {layers, heads}, model.backend());
-  gate.notes = file.metadata;
-  gate.notes.erase(std::string(kFormatKey));
-  gate.notes.erase(std::string(kFingerprintKey));
+  if (!folder && file.metadata.contains(std::string(kFormatKey))) {
+    gate = read_learned(path, file, model);
+  } else if (is_published_gate(file)) {
+    PublishedGate published = read_published_gate(file, model);
+    if (folder) check_gate_config(path + "/config.json", published, model);
+    gate = {std::move(published.weights), {{"kind", published.kind}}, {}};
+  } else {
+    fail_gate(path, "arrays", "those of a gate of `kvzip learn`, of KVzap or of Fast KVzip", "others");
+  }
   TextHash hash;
   hash.add(file.file.bytes());
   gate.hash = hash.hex(kHashBytes);

@@ -1,5 +1,5 @@
-// Gates in files: safetensors with weights, bias and, as metadata, the fingerprint of the model that they were learned
-// for. Reading takes untrusted bytes.
+// Gates in files: our own, safetensors with weights, bias and, as metadata, the fingerprint of the model that they were
+// learned for; and those that others publish. Reading takes untrusted bytes.
 #pragma once
 
 #include <map>
@@ -17,12 +17,12 @@ using GateNotes = std::map<std::string, std::string>;
 void write_gate(const std::string& path, const Model& model, const GateWeights& gate, const GateNotes& notes);
 
 struct GateFile {
-  GateWeights weights;
-  GateNotes notes;
+  AnyGateWeights weights;
+  GateNotes notes;   ///< of a published one, its "kind"
   std::string hash;  ///< of the file, 8 hexadecimal digits: what results and stores call the gate
 };
-/// Throws Error{input} naming the file and what is wrong with it, or every value in which the model that it was learned
-/// for differs from `model`.
+/// Of the file at `path`, or the folder of a published one (published_gate.h). Throws Error{input} naming the file and
+/// what is wrong with it, or every value in which the model that it was learned for differs from `model`.
 GateFile read_gate(const std::string& path, const Model& model);
 
 }  // namespace kvzip

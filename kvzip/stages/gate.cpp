@@ -1,7 +1,6 @@
 #include "kvzip/stages/gate.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "kvzip/base/check.h"
@@ -12,34 +11,7 @@ namespace {
 // Far beyond any logarithm of a share; keeps a gate's wildest guess a number.
 constexpr float kMostLog = 60;
 
-/// f32 values as the device multiplies by them.
-Tensor on_device(Backend& backend, DType type, const float* values, size_t rows, size_t cols) {
-  Tensor plain(backend, DType::f32, rows, cols);
-  backend.upload(plain.view().data, values, rows * cols * sizeof(float));
-  if (type == DType::f32) return plain;
-  Tensor converted(backend, type, rows, cols);
-  backend.convert(plain.view(), converted.view());
-  return converted;
-}
-
 }  // namespace
-
-bool GateWeights::fits(const Model& model) const {
-  return layers == gate_layers(model).size() && kv_heads == model.config().kv_heads &&
-         hidden == model.config().hidden && weights.size() == layers * kv_heads * hidden &&
-         bias.size() == layers * kv_heads;
-}
-
-std::vector<size_t> gate_layers(const Model& model) {
-  const ModelConfig& config = model.config();
-  std::vector<size_t> layers;
-  for (const size_t kv_layer : model.cache_shape(DType::f16).global_layers()) {
-    size_t layer = 0;
-    while (config.kv_layer(layer) != kv_layer) ++layer;
-    layers.push_back(layer);
-  }
-  return layers;
-}
 
 void AttentionNorm::apply(Backend& backend, const ConstView& hidden, const View& out) const {
   if (layer_norm) {
@@ -53,27 +25,21 @@ AttentionNorm attention_norm(const Model& model, size_t layer) {
   return {model.weights().layers[layer].attention_norm, model.config().norm_eps, model.config().arch->layer_norm};
 }
 
-Gate::Gate(const Model& model, const GateWeights& weights)
-    : backend_(&model.backend()), layers_(gate_layers(model)), kv_heads_(weights.kv_heads) {
-  check(weights.fits(model), "a gate has the model's shape");
-  Backend& backend = model.backend();
+Gate::Gate(const Model& model, const AnyGateWeights& weights)
+    : backend_(&model.backend()), layers_(gate_layers(model)), kv_heads_(model.config().kv_heads) {
+  check(fits(weights, model), "a gate has the model's shape");
   for (const size_t layer : layers_) norms_.push_back(attention_norm(model, layer));
-  const DType type = backend.weight_type(DType::f32);
-  const size_t layer_values = weights.kv_heads * weights.hidden;
-  for (size_t layer = 0; layer < weights.layers; ++layer) {
-    weights_.push_back(
-        on_device(backend, type, weights.weights.data() + layer * layer_values, weights.kv_heads, weights.hidden));
-  }
-  bias_ = on_device(backend, DType::f32, weights.bias.data(), weights.layers, weights.kv_heads);
+  maps_ = std::visit([&](const auto& each) { return make_gate_maps(*backend_, each); }, weights);
 }
 
 // A LayerNorm is done at once, an RMS norm is left to the product.
-void Gate::apply(size_t scored, const ConstView& hidden, const View& room, const View& out) const {
+void Gate::apply(size_t scored, const ConstView& hidden, GateRoom& room, const View& out) const {
   const AttentionNorm& norm = norms_[scored];
-  if (norm.layer_norm) norm.apply(*backend_, hidden, room);
-  const LinearInput in = norm.layer_norm ? LinearInput(room) : LinearInput(hidden, norm.weights.weight, norm.eps, room);
-  const auto* const bias = static_cast<const float*>(rows_of(bias_.view(), scored, 1).data);
-  backend_->linear(in, std::array{LinearPart{weights_[scored].view(), bias, out, false}});
+  const View normed = room_for(room.normed, *backend_, backend_->activation_type(), hidden.rows, hidden.cols);
+  if (norm.layer_norm) norm.apply(*backend_, hidden, normed);
+  const LinearInput in =
+      norm.layer_norm ? LinearInput(normed) : LinearInput(hidden, norm.weights.weight, norm.eps, normed);
+  maps_[scored]->apply(*backend_, in, room, out);
 }
 
 GateScores::GateScores(const Gate& gate, size_t first, size_t len) : gate_(&gate), first_(first), len_(len) {
@@ -87,10 +53,7 @@ void GateScores::see(const LayerInput& input) {
   const size_t end = std::min(first_ + len_, input.first_position + input.hidden.rows);
   if (found == gate_->layers().end() || begin >= end) return;
   const auto scored = static_cast<size_t>(found - gate_->layers().begin());
-  Backend& backend = gate_->backend();
-  if (room_.view().rows < end - begin)
-    room_ = Tensor(backend, backend.activation_type(), end - begin, input.hidden.cols);
-  gate_->apply(scored, rows_of(input.hidden, begin - input.first_position, end - begin), room_.view(end - begin),
+  gate_->apply(scored, rows_of(input.hidden, begin - input.first_position, end - begin), room_,
                rows_of(logs_[scored].view(), begin - first_, end - begin));
 }
 

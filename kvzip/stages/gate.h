@@ -1,5 +1,6 @@
-// Gates: linear maps from what enters a layer's attention to the logarithm of each pair's score, so that scores fall
-// out of the reading itself (kvzip learn makes them, learn/gate_file.h holds them). Immutable; one thread at a time.
+// Gates: maps from what enters a layer's attention to the logarithm of each pair's score, so that scores fall out of
+// the reading itself (kvzip learn makes them, others are published, learn/gate_file.h reads both). Immutable; one
+// thread at a time.
 #pragma once
 
 #include <cstddef>
@@ -9,24 +10,11 @@
 #include "kvzip/cache/scores.h"
 #include "kvzip/model/forward.h"
 #include "kvzip/model/model.h"
+#include "kvzip/stages/gate_map.h"
+#include "kvzip/stages/gate_weights.h"
 #include "kvzip/stages/prefill.h"
 
 namespace kvzip {
-
-/// log score [layer, head] of a token = weights [layer, head] . x + bias [layer, head], x being the layer's input after
-/// its norm; `layers` counts scored ones.
-struct GateWeights {
-  size_t layers = 0;
-  size_t kv_heads = 0;
-  size_t hidden = 0;
-  std::vector<float> weights;  ///< `[layers, kv_heads, hidden]`
-  std::vector<float> bias;     ///< `[layers, kv_heads]`
-
-  bool fits(const Model& model) const;
-};
-
-/// The first of the model's layers that uses each scored set of keys and values: the layers that a gate looks at.
-std::vector<size_t> gate_layers(const Model& model);
 
 /// What a layer does to the residual stream before its products.
 struct AttentionNorm {
@@ -42,22 +30,20 @@ AttentionNorm attention_norm(const Model& model, size_t layer);
 class Gate {
  public:
   /// `weights` must fit the model, whose weights and backend must outlive the gate. Throws Error{memory}.
-  Gate(const Model& model, const GateWeights& weights);
+  Gate(const Model& model, const AnyGateWeights& weights);
 
   Backend& backend() const { return *backend_; }
   /// The model's layers that it looks at, one per scored set of keys and values.
   std::span<const size_t> layers() const { return layers_; }
   size_t kv_heads() const { return kv_heads_; }
-  /// out = log scores, `[rows, kv_heads]` f32, of what enters the scored layer number `scored`. `room` is of the shape
-  /// of `hidden`, in activations.
-  void apply(size_t scored, const ConstView& hidden, const View& room, const View& out) const;
+  /// out = log scores, `[rows, kv_heads]` f32, of what enters the scored layer number `scored`.
+  void apply(size_t scored, const ConstView& hidden, GateRoom& room, const View& out) const;
 
  private:
   Backend* backend_;
   std::vector<size_t> layers_;
   std::vector<AttentionNorm> norms_;  // per scored layer
-  std::vector<Tensor> weights_;
-  Tensor bias_;  // [scored layers, kv_heads]
+  GateMaps maps_;                     // the same
   size_t kv_heads_;
 };
 
@@ -80,7 +66,7 @@ class GateScores {
   const Gate* gate_;
   size_t first_, len_;
   std::vector<Tensor> logs_;  // per scored layer, [len, kv_heads]
-  Tensor room_;
+  GateRoom room_;
 };
 
 /// A document with the scores that fell out of its reading.
