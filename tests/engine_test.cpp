@@ -143,6 +143,31 @@ TEST_P(EngineTest, AConversationGoesOnWhereItStoppedAndResetForgets) {
   EXPECT_EQ(talk.ask("What is the password for the storeroom door?", options).ids, first.ids);
 }
 
+TEST_P(EngineTest, ARewoundConversationGoesOnFromWhatItStillKnows) {
+  const Context context = read_and_compress(1.0);
+  const ContextCut cut(context, context.held());
+  const std::vector<TokenId> ids = model_.tokenizer().encode(lighthouse().substr(0, 400));
+  const auto said = std::span(ids).first(20), next = std::span(ids).subspan(20, 7);
+  Conversation talk(model_, past_of(cut), context.read_tokens(), DType::f16);
+  talk.logits(said);
+  const std::vector<float> expected = talk.logits(next);
+  EXPECT_EQ(talk.rewind(said.size()), said.size());
+  talk.logits(std::span(ids).subspan(30, 5));
+  EXPECT_EQ(talk.rewind(said.size()), said.size());
+  EXPECT_EQ(talk.logits(next), expected);
+
+  EXPECT_EQ(talk.rewind(said.size() + next.size() + 1), 0U);  // so much wasn't said
+  EXPECT_EQ(talk.bytes(), 0U);
+  talk.ask("What is the password for the storeroom door?", {.sampling = {}, .max_tokens = 3, .on_text = {}});
+  EXPECT_EQ(talk.rewind(0), 0U);
+  EXPECT_EQ(talk.bytes(), 0U);
+
+  // A sliding window drops rows for good.
+  const bool slides = model_.cache_shape(DType::f16).global_layers().size() < model_.config().layers;
+  for (int i = 0; i < 20; ++i) talk.logits(std::span(ids).first(60));
+  EXPECT_EQ(talk.rewind(1100), slides ? 0U : 1100U);
+}
+
 TEST_P(EngineTest, AnswersComeInWholeCharactersAndCanBeStopped) {
   const Context context = read_and_compress(1.0);
   std::string streamed;

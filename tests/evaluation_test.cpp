@@ -91,6 +91,14 @@ TEST_F(Evaluation, OneRunGivesEveryRatioFromOneReading) {
   }
   EXPECT_TRUE(fs::exists(folder_.file("out/qa/0_smollm2/times-pair.json")));
 
+  // Questions that are answered at once are answered as each alone is.
+  ASSERT_EQ(run("alone", {"--questions", "1", "--num", "1"}).exit_code, 0);
+  const auto alone = results_in(folder_.file("alone"));
+  const AnswerRecord one = parse_record("alone", alone.begin()->second).questions.at(0).pruned.at(1);
+  const AnswerRecord same = parse_record("out", results.begin()->second).questions.at(0).pruned.at(1);
+  EXPECT_NEAR(one.p_answer, same.p_answer, 0.05);
+  EXPECT_NEAR(one.log_p_right, same.log_p_right, 0.5);
+
   // What is finished is left alone.
   const auto written = fs::last_write_time(folder_.file("out/qa/0_smollm2/output-pair.json"));
   EXPECT_EQ(nlohmann::json::parse(run("out", {"--json"}).out)["tasks"][0]["found"], 3);

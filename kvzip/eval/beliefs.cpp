@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "kvzip/base/check.h"
+#include "kvzip/base/parallel.h"
 
 namespace kvzip {
 namespace {
@@ -17,22 +18,27 @@ Beliefs beliefs_of(std::span<const float> logits, std::span<const TokenId> answe
   if (answer.empty()) return beliefs;
   const size_t vocab = logits.size() / answer.size();
   check(logits.size() == vocab * answer.size() && vocab >= 2, "one row of logits predicts each token");
-  for (size_t i = 0; i < answer.size(); ++i) {
-    const auto row = logits.subspan(i * vocab, vocab);
-    const auto top = static_cast<size_t>(std::max_element(row.begin(), row.end()) - row.begin());
-    double total = 0;
-    double second = 0;
-    for (size_t id = 0; id < vocab; ++id) {
-      const double share = std::exp(static_cast<double>(row[id]) - static_cast<double>(row[top]));
-      total += share;
-      if (id != top) second = std::max(second, share);
+  beliefs.p_answer.resize(answer.size());
+  beliefs.margin.resize(answer.size());
+  beliefs.top.resize(answer.size());
+  parallel_ranges(answer.size(), 1, [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) {
+      const auto row = logits.subspan(i * vocab, vocab);
+      const auto top = static_cast<size_t>(std::max_element(row.begin(), row.end()) - row.begin());
+      double total = 0;
+      double second = 0;
+      for (size_t id = 0; id < vocab; ++id) {
+        const double share = std::exp(static_cast<double>(row[id]) - static_cast<double>(row[top]));
+        total += share;
+        if (id != top) second = std::max(second, share);
+      }
+      const auto token = static_cast<size_t>(answer[i]);
+      beliefs.p_answer[i] =
+          static_cast<float>(std::exp(static_cast<double>(row[token]) - static_cast<double>(row[top])) / total);
+      beliefs.margin[i] = static_cast<float>((1 - second) / total);
+      beliefs.top[i] = static_cast<TokenId>(top);
     }
-    const auto token = static_cast<size_t>(answer[i]);
-    beliefs.p_answer.push_back(
-        static_cast<float>(std::exp(static_cast<double>(row[token]) - static_cast<double>(row[top])) / total));
-    beliefs.margin.push_back(static_cast<float>((1 - second) / total));
-    beliefs.top.push_back(static_cast<TokenId>(top));
-  }
+  });
   return beliefs;
 }
 

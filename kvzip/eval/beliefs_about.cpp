@@ -16,8 +16,7 @@ Beliefs beliefs_about(Conversation& conversation, std::span<const TokenId> quest
   if (answer.empty()) return beliefs;
   std::vector<TokenId> said(question.begin(), question.end());
   said.insert(said.end(), answer.begin(), answer.end() - 1);
-  conversation.reset();
-  for (size_t begin = 0; begin < said.size(); begin += kProbe) {
+  for (size_t begin = conversation.rewind(question.size() - 1); begin < said.size(); begin += kProbe) {
     const size_t count = std::min(kProbe, said.size() - begin);
     const std::vector<float> logits = conversation.logits(std::span(said).subspan(begin, count));
     const size_t vocab = logits.size() / count;

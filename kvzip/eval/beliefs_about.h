@@ -8,8 +8,8 @@
 
 namespace kvzip {
 
-/// What `conversation` expects after `question` (question_ids()), beside what `answer` says. It begins anew: what was
-/// said before is forgotten.
+/// What `conversation` expects after `question` (question_ids()), beside what `answer` says. What was said before, if
+/// anything, must have begun with `question`, which then isn't read again; the rest is forgotten.
 Beliefs beliefs_about(Conversation& conversation, std::span<const TokenId> question, std::span<const TokenId> answer);
 
 }  // namespace kvzip

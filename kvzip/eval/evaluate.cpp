@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
+#include <optional>
 #include <span>
 #include <utility>
 
 #include "kvzip/eval/beliefs_about.h"
-#include "kvzip/stages/answer.h"
+#include "kvzip/stages/answer_together.h"
 #include "kvzip/stages/prompt.h"
 
 namespace kvzip {
@@ -16,6 +18,8 @@ using Clock = std::chrono::steady_clock;
 
 // As prefill() wants it for every document.
 constexpr size_t kLeastRoom = 128;
+// Questions that are answered at once.
+constexpr size_t kTogether = 32;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -24,70 +28,81 @@ size_t asked_of(const EvalDocument& document, const EvaluateOptions& options) {
   return options.max_questions == 0 ? all : std::min(all, options.max_questions);
 }
 
-/// One question at one memory after another, the full one first.
+/// A document's questions at one memory after another, the full one first.
 class Asker {
  public:
-  Asker(const Model& model, const Task& task, const EvalQuestion& question)
-      : model_(model),
-        task_(task),
-        question_(question),
-        prompt_(prompt_of(task, question)),
-        prompt_ids_(question_ids(model, prompt_)),
-        right_ids_(model.tokenizer().encode(question.answer)) {
-    right_ids_.resize(std::min(right_ids_.size(), task.max_tokens));
+  Asker(const Model& model, const Task& task, std::span<const EvalQuestion> questions) : model_(model), task_(task) {
+    for (const EvalQuestion& question : questions) {
+      const std::string& prompt = prompts_.emplace_back(prompt_of(task, question));
+      std::vector<TokenId> right = model.tokenizer().encode(question.answer);
+      right.resize(std::min(right.size(), task.max_tokens));
+      asked_.push_back({&question, question_ids(model, prompt), std::move(right)});
+    }
   }
 
-  AnswerRecord ask_full(const ContextCut& cut, size_t& tokens) {
-    AnswerRecord record;
-    Conversation conversation = converse(cut);
-    generate(conversation, record, tokens);
-    full_ids_ = std::move(ids_);
-    full_ = beliefs_about(conversation, prompt_ids_, full_ids_);
-    judge(conversation, full_, record);
-    return record;
-  }
-
-  AnswerRecord ask(const ContextCut& cut, size_t& tokens) {
-    AnswerRecord record;
-    Conversation conversation = converse(cut);
-    generate(conversation, record, tokens);
-    judge(conversation, beliefs_about(conversation, prompt_ids_, full_ids_), record);
-    return record;
+  /// What a memory answers to each question. Counts the tokens that it made, and calls `done` after each.
+  std::vector<AnswerRecord> ask(const ContextCut& cut, size_t& tokens, const std::function<void()>& done) {
+    std::vector<AnswerRecord> records;
+    for (size_t first = 0; first < asked_.size(); first += kTogether) {
+      const auto prompts = std::span(prompts_).subspan(first, std::min(kTogether, asked_.size() - first));
+      // What one question's conversation has read needn't be read again to be judged.
+      std::optional<Conversation> only;
+      std::vector<Answer> answers;
+      if (prompts.size() == 1) {
+        answers.push_back(only.emplace(converse(cut)).ask(prompts[0], options()));
+      } else {
+        const Context& context = cut.context();
+        answers =
+            answer_together(model_, past_of(cut), context.read_tokens(), context.shape().dtype, prompts, options());
+      }
+      for (size_t i = 0; i < answers.size(); ++i) {
+        tokens += answers[i].ids.size();
+        std::optional<Conversation> another;
+        Conversation& conversation = only ? *only : another.emplace(converse(cut));
+        records.push_back(judge(asked_[first + i], std::move(answers[i]), conversation));
+        done();
+      }
+    }
+    knows_full_ = true;
+    return records;
   }
 
  private:
+  struct Asked {
+    const EvalQuestion* question = nullptr;
+    std::vector<TokenId> ids{}, right_ids{};
+    std::vector<TokenId> full_ids{};  // what the full memory answered
+    Beliefs full{};                   // and thought of it
+  };
+
   Conversation converse(const ContextCut& cut) const {
     const Context& context = cut.context();
     return {model_, past_of(cut), context.read_tokens(), context.shape().dtype};
   }
+  AnswerOptions options() const { return {.sampling = {}, .max_tokens = task_.max_tokens, .on_text = {}}; }
 
-  void generate(Conversation& conversation, AnswerRecord& record, size_t& tokens) {
-    Answer answer = conversation.ask(prompt_, {.sampling = {}, .max_tokens = task_.max_tokens, .on_text = {}});
-    tokens += answer.ids.size();
+  AnswerRecord judge(Asked& asked, Answer answer, Conversation& conversation) const {
+    AnswerRecord record;
     record.text = std::move(answer.text);
-    record.score = grade(question_.metric, record.text, question_.answer);
-    ids_ = std::move(answer.ids);
-  }
-
-  void judge(Conversation& conversation, const Beliefs& beliefs, AnswerRecord& record) const {
-    BeliefComparison comparison = compare_beliefs(beliefs, full_);
+    record.score = grade(asked.question->metric, record.text, asked.question->answer);
+    if (!knows_full_) asked.full_ids = std::move(answer.ids);
+    const Beliefs beliefs = beliefs_about(conversation, asked.ids, asked.full_ids);
+    if (!knows_full_) asked.full = beliefs;
+    BeliefComparison comparison = compare_beliefs(beliefs, asked.full);
     record.p_answer = comparison.mean_p_answer;
     record.log_p_answer = comparison.mean_log_p;
     record.min_margin = comparison.min_margin;
     record.flips = std::move(comparison.flips);
-    const Beliefs right = beliefs_about(conversation, prompt_ids_, right_ids_);
+    const Beliefs right = beliefs_about(conversation, asked.ids, asked.right_ids);
     record.log_p_right = compare_beliefs(right, right).mean_log_p;
+    return record;
   }
 
   const Model& model_;
   const Task& task_;
-  const EvalQuestion& question_;
-  std::string prompt_;
-  std::vector<TokenId> prompt_ids_;
-  std::vector<TokenId> right_ids_;
-  std::vector<TokenId> ids_;  // of the last answer
-  std::vector<TokenId> full_ids_;
-  Beliefs full_;
+  std::vector<std::string> prompts_;
+  std::vector<Asked> asked_;
+  bool knows_full_ = false;
 };
 
 /// Counts the steps that are done, and passes them on.
@@ -220,26 +235,31 @@ DocumentRecord evaluate_document(const Model& model, const Task& task, const Eva
 
   times.answers.assign(memories.cuts.size() + 1, 0);
   times.answer_tokens.assign(memories.cuts.size() + 1, 0);
-  const size_t asked = asked_of(document, options);
-  for (size_t i = 0; i < asked; ++i) {
-    const EvalQuestion& question = document.questions[i];
-    Asker asker(model, task, question);
-    QuestionRecord answers{question.text, question.answer, std::string(metric_name(question.metric)), {}, {}};
-    for (size_t cut = 0; cut <= memories.cuts.size(); ++cut) {
-      start = Clock::now();
-      size_t& tokens = times.answer_tokens[cut];
-      if (cut == 0) {
-        answers.full = asker.ask_full(ContextCut(memories.contexts[0], memories.contexts[0].held()), tokens);
-      } else if (memories.is_full(cut - 1)) {
-        answers.pruned.push_back(answers.full);
-      } else {
-        const Memories::Cut& memory = memories.cuts[cut - 1];
-        answers.pruned.push_back(asker.ask(ContextCut(memories.contexts[memory.context], memory.keep), tokens));
+  const auto questions = std::span(document.questions).first(asked_of(document, options));
+  for (const EvalQuestion& question : questions)
+    record.questions.push_back({question.text, question.answer, std::string(metric_name(question.metric)), {}, {}});
+  Asker asker(model, task, questions);
+  for (size_t cut = 0; cut <= memories.cuts.size(); ++cut) {
+    if (cut > 0 && memories.is_full(cut - 1)) {
+      for (QuestionRecord& question : record.questions) {
+        question.pruned.push_back(question.full);
+        steps.next();
       }
-      times.answers[cut] += seconds_since(start);
-      steps.next();
+      continue;
     }
-    record.questions.push_back(std::move(answers));
+    start = Clock::now();
+    const Memories::Cut memory = cut == 0 ? Memories::Cut{0, memories.contexts[0].held()} : memories.cuts[cut - 1];
+    std::vector<AnswerRecord> answers = asker.ask(ContextCut(memories.contexts[memory.context], memory.keep),
+                                                  times.answer_tokens[cut], [&] { steps.next(); });
+    for (size_t i = 0; i < answers.size(); ++i) {
+      QuestionRecord& question = record.questions[i];
+      if (cut == 0) {
+        question.full = std::move(answers[i]);
+      } else {
+        question.pruned.push_back(std::move(answers[i]));
+      }
+    }
+    times.answers[cut] = seconds_since(start);
   }
   return record;
 }

@@ -35,6 +35,21 @@ void Conversation::reset() {
   started_ = false;
 }
 
+size_t Conversation::rewind(size_t tokens) {
+  const size_t end = first_position_ + tokens;
+  bool held = end <= tail_.end_position();
+  for (size_t layer = 0; layer < tail_.shape().layers(); ++layer)
+    held = held && tail_.segment(layer).first_position == first_position_;
+  if (!held) {
+    reset();
+    return 0;
+  }
+  tail_.truncate(end);
+  pending_.clear();
+  started_ = tokens > 0;
+  return tokens;
+}
+
 Answer Conversation::ask(std::string_view question, const AnswerOptions& options) {
   return continue_ids(started_ ? next_question_ids(*model_, question) : question_ids(*model_, question), options);
 }

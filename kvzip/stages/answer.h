@@ -46,6 +46,9 @@ class Conversation {
   Answer continue_ids(std::vector<TokenId> ids, const AnswerOptions& options = {});
   /// Forgets everything said so far.
   void reset();
+  /// Forgets all but the first `tokens` tokens that were said. Returns how many it still knows: none where fewer were
+  /// said, or where a sliding window has dropped some that the next one would see.
+  size_t rewind(size_t tokens);
   /// Logits after each of `ids`, `[ids, vocab]`, as the next thing said.
   std::vector<float> logits(std::span<const TokenId> ids);
   /// Bytes of keys and values of what was said.

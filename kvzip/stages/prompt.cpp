@@ -15,7 +15,7 @@ std::string_view strip(std::string_view text) {
 }
 
 /// What the template begins with. The plain one begins with a token that many vocabularies don't have; to those it
-/// would be text.
+/// would be text, and their own opening token takes its place.
 std::string_view known_prefix(const Model& model) {
   const ChatTemplate& chat = model.chat_template();
   return chat.name == "plain" && !model.tokenizer().find(chat.prefix) ? std::string_view{} : chat.prefix;
@@ -33,7 +33,9 @@ std::vector<TokenId> turn(const Model& model, std::string_view opening, std::str
 }  // namespace
 
 std::vector<TokenId> system_ids(const Model& model, std::string_view task_line) {
-  return model.tokenizer().encode(std::string(known_prefix(model)) + std::string(task_line));
+  const std::string_view prefix = known_prefix(model);
+  if (prefix.empty()) return opened_ids(model, task_line);
+  return model.tokenizer().encode(std::string(prefix) + std::string(task_line));
 }
 
 std::vector<TokenId> postfix_ids(const Model& model) { return model.tokenizer().encode(model.chat_template().postfix); }
