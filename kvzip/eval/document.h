@@ -3,11 +3,13 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "kvzip/eval/function_match.h"
 #include "kvzip/eval/metrics.h"
 
 namespace kvzip {
@@ -16,7 +18,12 @@ struct EvalQuestion {
   std::string text;    ///< as the document's author asks it, without the prompt's words around it
   std::string answer;  ///< the right one, never blank
   Metric metric = Metric::include;
+  std::shared_ptr<const CodeFunctions> functions = {};  ///< of Metric::repoqa: all that the document asks for
+  std::string function = {};                            ///< the name of this question's
 };
+
+/// A value in [0, 1] by the question's metric; see metrics.h.
+double grade(const EvalQuestion& question, std::string_view answer);
 
 struct EvalDocument {
   std::string context;

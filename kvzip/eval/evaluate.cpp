@@ -84,7 +84,7 @@ class Asker {
   AnswerRecord judge(Asked& asked, Answer answer, Conversation& conversation) const {
     AnswerRecord record;
     record.text = std::move(answer.text);
-    record.score = grade(asked.question->metric, record.text, asked.question->answer);
+    record.score = grade(*asked.question, record.text);
     if (!knows_full_) asked.full_ids = std::move(answer.ids);
     const Beliefs beliefs = beliefs_about(conversation, asked.ids, asked.full_ids);
     if (!knows_full_) asked.full = beliefs;

@@ -13,14 +13,15 @@
 namespace kvzip {
 namespace {
 
-constexpr std::array<std::pair<Metric, std::string_view>, 8> kNames = {{{Metric::include, "include"},
+constexpr std::array<std::pair<Metric, std::string_view>, 9> kNames = {{{Metric::include, "include"},
                                                                         {Metric::include_all, "include-all"},
                                                                         {Metric::exact, "exact"},
                                                                         {Metric::many_shot, "many-shot"},
                                                                         {Metric::rouge, "rouge-l"},
                                                                         {Metric::f1_or_include, "f1-or-include"},
                                                                         {Metric::first_line, "first-line"},
-                                                                        {Metric::gsm, "gsm"}}};
+                                                                        {Metric::gsm, "gsm"},
+                                                                        {Metric::repoqa, "repoqa"}}};
 
 bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
@@ -112,7 +113,7 @@ bool gsm_score(std::string_view answer, std::string_view reference) {
 }
 
 double grade(Metric metric, std::string_view answer, std::string_view reference) {
-  if (answer.ends_with("</s>")) answer.remove_suffix(4);
+  answer = without_end_mark(answer);
   if (strip_text(answer).empty()) return 0;
   switch (metric) {
     case Metric::include:
@@ -131,6 +132,8 @@ double grade(Metric metric, std::string_view answer, std::string_view reference)
       return include_score(answer.substr(0, std::min(answer.find('\n'), answer.size())), reference) ? 1 : 0;
     case Metric::gsm:
       return gsm_score(answer, reference) ? 1 : 0;
+    case Metric::repoqa:
+      check(false, "a metric of an answer and a reference");
   }
   check(false, "every metric has a rule");
   return 0;

@@ -15,13 +15,14 @@ enum class Metric : uint8_t {
   f1_or_include,  ///< the better of F1 and include
   first_line,     ///< include, of the answer's first line
   gsm,            ///< what follows the last "the answer is " includes the number after "#### "
+  repoqa,         ///< of a document's functions, the right one is most like the answer's (function_match.h)
 };
 
 /// "include", "include-all", ...: how results and tables name it.
 std::string_view metric_name(Metric metric);
 
 /// A value in [0, 1]. A trailing "</s>" of the answer doesn't count, and a blank answer is worth 0. `reference` must
-/// not be blank, except as far as the metric ignores it.
+/// not be blank, except as far as the metric ignores it. Not for `repoqa`, which needs all functions: document.h.
 double grade(Metric metric, std::string_view answer, std::string_view reference);
 
 /// The parts that grade() is made of. `include`, `f1` and `exact` of normalised texts; an empty reference is included

@@ -124,4 +124,10 @@ std::string lower_text(std::string_view text) {
   return out;
 }
 
+std::string_view without_end_mark(std::string_view answer) {
+  constexpr std::string_view kMark = "</s>";
+  if (answer.ends_with(kMark)) answer.remove_suffix(kMark.size());
+  return answer;
+}
+
 }  // namespace kvzip

@@ -19,4 +19,7 @@ std::vector<std::string_view> split_words(std::string_view text);
 std::string_view strip_text(std::string_view text);
 std::string lower_text(std::string_view text);
 
+/// `answer` without a "</s>" at its end.
+std::string_view without_end_mark(std::string_view answer);
+
 }  // namespace kvzip

@@ -10,6 +10,7 @@
 #include "kvzip/base/json_fields.h"
 #include "kvzip/base/mapped_file.h"
 #include "kvzip/eval/normalize.h"
+#include "kvzip/eval/source_code.h"
 
 namespace kvzip {
 namespace {
@@ -18,6 +19,7 @@ using nlohmann::json;
 
 constexpr JsonLimits kLimits = {.bytes = size_t{1} << 30U};
 constexpr size_t kShortestGsm = 72;  // tokens of a context
+constexpr std::string_view kWithoutComments = "_without_comments";
 
 std::string text_of(const JsonFields& fields, std::string_view key) {
   const auto text = fields.find_string(key);
@@ -71,6 +73,7 @@ Metric scbench_metric(std::string_view name) {
   if (name.find("summary") != std::string_view::npos) return Metric::rouge;
   if (name.starts_with("qa_eng")) return Metric::f1_or_include;
   if (name.starts_with("choice_eng")) return Metric::first_line;
+  if (name.starts_with("repoqa")) return Metric::repoqa;
   return Metric::include;
 }
 
@@ -91,6 +94,37 @@ std::string whole_option(const std::string& question, const std::string& letter)
   const size_t at = question.find("(" + letter + ")");
   if (at == std::string::npos) return letter;
   return std::string(strip_text(question.substr(at, question.find('\n', at) - at)));
+}
+
+/// A name for each question; null, of one that isn't about a function, counts as empty.
+std::vector<std::string> function_names(const JsonFields& row, size_t questions) {
+  const json& list = list_of(row, "func_name");
+  std::vector<std::string> names;
+  for (const json& name : list) {
+    if (!name.is_string() && !name.is_null()) row.fail("func_name", "a list of names");
+    names.push_back(name.is_string() ? name.get<std::string>() : "");
+  }
+  if (names.size() != questions) row.fail("func_name", fmt::format("{} names, one per question", questions));
+  return names;
+}
+
+/// Gives the questions what they are graded by. As in the original, all answers of the row are among what is compared.
+void add_functions(const JsonFields& row, const std::vector<std::string>& names, bool ignore_comments,
+                   std::vector<EvalQuestion>& questions) {
+  const std::string language = text_of(row, "lang");
+  if (!is_code_language(language)) row.fail("lang", "cpp, go, java, python, rust or typescript");
+  CodeFunctions functions{language, ignore_comments, {}};
+  for (size_t i = 0; i < questions.size(); ++i) {
+    const std::string& code = questions[i].answer;
+    functions.functions.push_back({names[i], ignore_comments ? without_comments(language, code) : code});
+  }
+  const auto shared = std::make_shared<const CodeFunctions>(std::move(functions));
+  for (size_t i = 0; i < questions.size(); ++i) {
+    if (questions[i].metric != Metric::repoqa) continue;
+    if (names[i].empty()) row.fail("func_name", "a name for each question about a function");
+    questions[i].functions = shared;
+    questions[i].function = names[i];
+  }
 }
 
 }  // namespace
@@ -159,12 +193,7 @@ std::vector<EvalDocument> gsm_documents(const std::string& file, const RowSource
 }
 
 std::vector<EvalDocument> scbench_documents(const std::string& file, const RowSource& rows, std::string_view name) {
-  if (name.starts_with("repoqa")) {
-    throw Error(ErrorCode::unsupported,
-                fmt::format("task scbench_{}: its metric, which compares functions without their "
-                            "comments, isn't built in",
-                            name));
-  }
+  const bool asks_for_functions = name.starts_with("repoqa");
   std::vector<EvalDocument> documents;
   rows([&](const JsonFields& row) {
     const auto prompts = row.find_strings("prompts");
@@ -177,6 +206,8 @@ std::vector<EvalDocument> scbench_documents(const std::string& file, const RowSo
       row.fail("task", fmt::format("{} names, one per question", truths.size()));
     EvalDocument document{std::string(prompts->front()), {}, {}, 0};
     if (strip_text(document.context).empty()) row.fail("prompts", "a context that isn't empty");
+    const std::vector<std::string> names =
+        asks_for_functions ? function_names(row, truths.size()) : std::vector<std::string>();
     for (size_t i = 0; i < truths.size(); ++i) {
       std::string_view subtask = subtasks ? (*subtasks)[i] : name;
       if (subtask.starts_with("scbench_")) subtask.remove_prefix(8);
@@ -186,6 +217,7 @@ std::vector<EvalDocument> scbench_documents(const std::string& file, const RowSo
       if (metric == Metric::many_shot) answer = whole_option(question, answer);
       document.questions.push_back({question, answer, metric});
     }
+    if (asks_for_functions) add_functions(row, names, name.ends_with(kWithoutComments), document.questions);
     documents.push_back(std::move(document));
   });
   expect_some(file, documents, "rows");

@@ -33,7 +33,9 @@ std::vector<EvalDocument> gsm_documents(const std::string& file, const RowSource
 /// SCBench's rows as the original implementation has them: `{"prompts": [context, question, ...], "ground_truth":
 /// [answer,
 /// ...]}`; an answer that is a list is joined by ", ". `name` is that of the task without "scbench_", and decides the
-/// metric; where rows have `"task": [...]`, each question has its own.
+/// metric; where rows have `"task": [...]`, each question has its own. For "repoqa" and "repoqa_and_kv" rows also have
+/// `"lang"` and `"func_name": [...]`, names of the functions that are the answers. As in SCBench their comments count,
+/// unless `name` ends in "_without_comments". Throws Error{unsupported} where those can't be parsed (source_code.h).
 std::vector<EvalDocument> scbench_documents(const std::string& file, const RowSource& rows, std::string_view name);
 
 /// A needle in texts of one's own: every .txt of a folder, by name, cut to 500, 2,000 and 8,000 tokens, with the

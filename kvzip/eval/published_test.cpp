@@ -6,6 +6,7 @@
 
 #include "kvzip/eval/error_message_test.h"
 #include "kvzip/eval/normalize.h"
+#include "kvzip/eval/source_code.h"
 #include "kvzip/eval/task.h"
 #include "tests/test_paths.h"
 
@@ -92,7 +93,6 @@ TEST(Published, ScbenchRowsHaveTheMetricOfTheirTask) {
   EXPECT_EQ(both.at(0).questions.at(0).metric, Metric::rouge);
   EXPECT_EQ(both.at(0).questions.at(1).metric, Metric::include);
 
-  expect_message([&] { scbench_documents("r", json_lines("r", vt), "repoqa"); }, {"scbench_repoqa", "metric"});
   expect_message([] { scbench_documents("p", json_lines("p", R"({"prompts": ["c", "q"]})"), "kv"); },
                  {"p: line 1: ground_truth"});
   expect_message([] { scbench_documents("p", json_lines("p", R"({"prompts": ["c"], "ground_truth": []})"), "kv"); },
@@ -100,6 +100,51 @@ TEST(Published, ScbenchRowsHaveTheMetricOfTheirTask) {
   expect_message(
       [] { scbench_documents("p", json_lines("p", R"({"prompts": ["c", "q"], "ground_truth": [""]})"), "kv"); },
       {"aren't empty"});
+}
+
+TEST(Published, FunctionsOfSCBench) {
+  if (!parses_source_code()) GTEST_SKIP() << "this build has no tree-sitter";
+  const auto rows = [](const std::string& more) {
+    return R"({"prompts": ["code", "adds?", "key?", "doubles?"], "ground_truth": ["def add(a, b):\n  # both\n  return a + b",
+"val-7", "def twice(a):\n  return 2 * a"], )" +
+           more + "}";
+  };
+  const auto one_line = [](std::string text) {
+    std::erase(text, '\n');
+    return text;
+  };
+  const std::string tasks = R"("task": ["scbench_repoqa", "scbench_kv", "scbench_repoqa"])";
+  const std::string good =
+      one_line(rows(R"("lang": "python", "repo": "r", "func_name": ["add", null, "twice"], )" + tasks));
+  const auto documents = scbench_documents("f", json_lines("f", good), "repoqa_and_kv");
+  const auto& questions = documents.at(0).questions;
+  EXPECT_EQ(questions.at(0).metric, Metric::repoqa);
+  EXPECT_EQ(questions.at(1).metric, Metric::include);
+  EXPECT_EQ(questions.at(2).function, "twice");
+  EXPECT_EQ(questions.at(2).functions->functions.size(), 3U);
+  EXPECT_EQ(grade(questions.at(0), "def add(a, b):\n  # both\n  return a + b"), 1);
+  EXPECT_EQ(grade(questions.at(0), "def twice(a):\n  return 2 * a"), 0);
+  EXPECT_EQ(grade(questions.at(1), "It is val-7."), 1);
+  // Without comments it is the same function.
+  const std::string other =
+      "```\ndef add(a, b):\n  # all sums that there may be, of whatever they are\n  return a + b\n```";
+  EXPECT_EQ(grade(questions.at(0), other), 0);
+  const std::string only = one_line(rows(R"("lang": "python", "func_name": ["add", "key", "twice"])"));
+  EXPECT_EQ(grade(scbench_documents("f", json_lines("f", only), "repoqa").at(0).questions.at(0), other), 0);
+  EXPECT_EQ(
+      grade(scbench_documents("f", json_lines("f", only), "repoqa_without_comments").at(0).questions.at(0), other), 1);
+  const auto refused = [&](const std::string& more, const std::string& part) {
+    const std::string lines = one_line(rows(more));
+    const std::string message = message_of([&] { scbench_documents("f", json_lines("f", lines), "repoqa"); });
+    EXPECT_NE(message.find("f: line 1"), std::string::npos) << message;
+    EXPECT_NE(message.find(part), std::string::npos) << message;
+  };
+  refused(R"("func_name": ["a", "b", "c"])", "lang");
+  refused(R"("lang": "cobol", "func_name": ["a", "b", "c"])", "typescript, found 'cobol'");
+  refused(R"("lang": "go", "func_name": ["a", "b"])", "3 names");
+  refused(R"("lang": "go", "func_name": ["a", null, "c"])", "a name for each question");
+  refused(R"("lang": "go", "func_name": ["a", 3, "c"])", "func_name");
+  refused(R"("lang": "go")", "func_name");
 }
 
 TEST(Published, NeedlesLieAtTheEndsOfSentences) {

@@ -37,14 +37,16 @@ constexpr auto kTasks = std::to_array<Task>({
      Origin::scbench},
     {"scbench_many_shot", "the same", 96, Origin::scbench},
     {"scbench_mf", "the same", 32, Origin::scbench},
-    {"scbench_repoqa", "not yet: its metric is missing", 512, Origin::scbench},
+    {"scbench_repoqa", "the same: which function does what is described", 512, Origin::scbench},
+    {"scbench_repoqa_without_comments", "the same files, functions compared without their comments", 512,
+     Origin::scbench},
     {"scbench_choice_eng", "the same", 96, Origin::scbench},
     {"scbench_prefix_suffix", "the same", 96, Origin::scbench},
     {"scbench_summary", "the same", 256, Origin::scbench},
     {"scbench_qa_eng", "the same", 96, Origin::scbench},
     {"scbench_vt", "the same", 96, Origin::scbench},
     {"scbench_summary_with_needles", "the same", 256, Origin::scbench},
-    {"scbench_repoqa_and_kv", "not yet: its metric is missing", 512, Origin::scbench},
+    {"scbench_repoqa_and_kv", "the same", 512, Origin::scbench},
 });
 
 constexpr std::string_view kScbench = "scbench_";
