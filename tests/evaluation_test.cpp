@@ -202,7 +202,31 @@ TEST_F(Evaluation, CheckFindsTheRatioThatADocumentBears) {
   EXPECT_GT(memories[2]["kl"], memories[1]["kl"]);
   EXPECT_GT(memories[2]["loss"], memories[0]["loss"].get<double>() + 0.5) << "one row in a hundred is too few";
   EXPECT_EQ(report["smallest_ratio"], 0.5);
+  EXPECT_EQ(report["scoring"], "exact");
   EXPECT_EQ(run_process({{kProgram, "check", file, "--ratios", "2"}, "", {}}).exit_code, 2);
+}
+
+TEST_F(Evaluation, CheckScoresByAGateToo) {
+  const std::string file = KVZIP_SOURCE_DIR "/tests/golden/contexts/lighthouse.txt";
+  const std::string gate = KVZIP_SOURCE_DIR "/data/smollm2_gate.safetensors";
+  const auto check = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words = {kProgram, "check", file, "--ratios", "1,0.5", "--sample", "200", "--json", "-q"};
+    words.insert(words.end(), more.begin(), more.end());
+    return run_process({words, "", {}});
+  };
+  const ProcessResult exact = check({});
+  const ProcessResult gated = check({"--gate", gate});
+  ASSERT_EQ(exact.exit_code, 0) << exact.err;
+  ASSERT_EQ(gated.exit_code, 0) << gated.err;
+  const nlohmann::json ours = nlohmann::json::parse(gated.out);
+  const nlohmann::json theirs = nlohmann::json::parse(exact.out);
+  EXPECT_TRUE(ours["scoring"].get<std::string>().starts_with("gate-")) << ours["scoring"];
+  EXPECT_EQ(ours["memories"][0]["loss"], theirs["memories"][0]["loss"]) << "the full memory is the same";
+  EXPECT_NE(ours["memories"][2]["loss"], theirs["memories"][2]["loss"]) << "others are kept";
+  EXPECT_LT(ours["memories"][2]["loss"], theirs["memories"][2]["loss"].get<double>() + 1.5) << "but not at random";
+  EXPECT_EQ(check({"--scoring", "gate"}).exit_code, 2);
+  EXPECT_EQ(check({"--gate", gate, "--scoring", "local"}).exit_code, 2);
+  EXPECT_EQ(check({"--gate", file}).exit_code, 1);
 }
 
 TEST_F(Evaluation, WrongCommandLinesAndFilesAreSaidInOneLine) {

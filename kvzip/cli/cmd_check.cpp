@@ -20,6 +20,7 @@ struct CheckFlags {
   std::string ratios = "0.7,0.5,0.3,0.2,0.1";
   std::string level = "pair";
   std::string scoring = "exact";
+  std::string gate;
   double most = 0.1;
   size_t chunk_tokens = 256;
   EngineFlags engine;
@@ -45,7 +46,7 @@ void print(const std::vector<Fidelity>& all, double smallest, double most) {
              most, smallest);
 }
 
-void print_as_json(const std::vector<Fidelity>& all, double smallest) {
+void print_as_json(const std::vector<Fidelity>& all, const std::string& scoring, double smallest) {
   Json entries = Json::array();
   for (const Fidelity& each : all) {
     entries.push_back({{"ratio", each.ratio},
@@ -55,27 +56,36 @@ void print_as_json(const std::vector<Fidelity>& all, double smallest) {
                        {"kl", each.divergence},
                        {"same_top", each.same_top}});
   }
-  print_json({{"memories", entries}, {"smallest_ratio", smallest}});
+  print_json({{"scoring", scoring}, {"memories", entries}, {"smallest_ratio", smallest}});
+}
+
+/// Those that fell out of the reading, where the engine has a gate.
+Scores scores_of(const Engine& engine, const ReadDocument& document, const CheckFlags& flags, ProgressBar& bar) {
+  if (document.scores) return *document.scores;
+  return score(
+      engine.model, document.reading,
+      {.scoring = scoring_by_name(flags.scoring), .batch = flags.reading.batch, .progress = bar.stage("scoring")});
 }
 
 void run_check(const CheckFlags& flags) {
+  check_gate(flags.gate, flags.scoring);
   FidelityOptions options{.level = level_by_name(flags.level),
                           .ratios = parse_ratios(flags.ratios),
                           .chunk_tokens = flags.chunk_tokens,
                           .progress = {}};
-  const Scoring scoring = scoring_by_name(flags.scoring);
   const std::string text = read_document(flags.file);
   ProgressBar bar(flags.output.quiet);
-  const Engine engine = load_engine(flags.engine, bar);
+  Engine engine = load_engine(flags.engine, bar);
+  load_gate(engine, flags.gate);
   ReadDocument document = read(engine, flags.file, text, flags.reading, bar);
-  Scores scores = score(engine.model, document.reading,
-                        {.scoring = scoring, .batch = flags.reading.batch, .progress = bar.stage("scoring")});
+  Scores scores = scores_of(engine, document, flags, bar);
   const std::vector<TokenId> ids = document.reading.document;
   const Context context = compress(engine.model, std::move(document.reading), std::move(scores), 1.0);
   options.progress = bar.stage("checking");
   const std::vector<Fidelity> all = check_fidelity(engine.model, context, ids, options);
   const double smallest = smallest_ratio_within(all, flags.most);
-  flags.output.json ? print_as_json(all, smallest) : print(all, smallest, flags.most);
+  const std::string& scoring = engine.gate ? engine.gate_name : flags.scoring;
+  flags.output.json ? print_as_json(all, scoring, smallest) : print(all, smallest, flags.most);
 }
 
 }  // namespace
@@ -87,9 +97,10 @@ std::function<void()> add_check(CLI::App& command) {
   command.add_option("--level", flags->level, "pair, pair-uniform or head, as for `kvzip ask`")
       ->check(CLI::IsMember({"pair", "pair-uniform", "head"}))
       ->capture_default_str();
-  command.add_option("--scoring", flags->scoring, "exact or local, as for `kvzip ask`")
-      ->check(CLI::IsMember({"exact", "local"}))
+  command.add_option("--scoring", flags->scoring, "exact, local or gate, as for `kvzip ask`")
+      ->check(CLI::IsMember({"exact", "local", "gate"}))
       ->capture_default_str();
+  add_gate_option(command, flags->gate, flags->scoring);
   command.add_option("--loss", flags->most, "Loss in nats per token that a ratio may cost to be named")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
@@ -104,8 +115,9 @@ std::function<void()> add_check(CLI::App& command) {
       "log-probability,\nKL the distance from the full memory's predictions. It needs no questions, and no answers are "
       "judged.\n\n"
       "Examples:\n"
-      "  kvzip check report.txt                       which ratio this document bears\n"
-      "  kvzip check report.txt --loss 0.02 --json    for scripts: `smallest_ratio` goes to `kvzip ask --keep`\n");
+      "  kvzip check report.txt                        which ratio this document bears\n"
+      "  kvzip check report.txt --gate g.safetensors   what it costs to choose by a gate\n"
+      "  kvzip check report.txt --loss 0.02 --json     for scripts: `smallest_ratio` goes to `kvzip ask --keep`\n");
   return [flags] { run_check(*flags); };
 }
 
