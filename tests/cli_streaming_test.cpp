@@ -93,6 +93,7 @@ TEST_F(Streaming, GatesAreLearnedAndScoreWhileReading) {
   // Neither a gate without a file nor a file that is none.
   expect_error(ask({"--scoring", "gate"}), 2, "kvzip learn");
   expect_error(ask({"--gate", gate, "--method", "snapkv"}), 2, "--method");
+  expect_error(ask({"--gate", gate, "--scoring", "local"}), 2, "--scoring local");
   expect_error(ask({"--gate", document_}), 1, "log.txt");
   expect_error({"learn", document_, "-o", gate, "-q"}, 1, "tokens to learn from");
   expect_error({"learn", folder_.file("missing"), "-o", gate, "-q"}, 1, "missing");

@@ -221,7 +221,7 @@ TEST_F(Evaluation, CheckScoresByAGateToo) {
   const nlohmann::json ours = nlohmann::json::parse(gated.out);
   const nlohmann::json theirs = nlohmann::json::parse(exact.out);
   EXPECT_TRUE(ours["scoring"].get<std::string>().starts_with("gate-")) << ours["scoring"];
-  EXPECT_EQ(ours["memories"][0]["loss"], theirs["memories"][0]["loss"]) << "the full memory is the same";
+  EXPECT_NEAR(ours["memories"][0]["loss"], theirs["memories"][0]["loss"], 0.02) << "the same rows in another order";
   EXPECT_NE(ours["memories"][2]["loss"], theirs["memories"][2]["loss"]) << "others are kept";
   EXPECT_LT(ours["memories"][2]["loss"], theirs["memories"][2]["loss"].get<double>() + 1.5) << "but not at random";
   EXPECT_EQ(check({"--scoring", "gate"}).exit_code, 2);

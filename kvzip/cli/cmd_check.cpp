@@ -97,10 +97,10 @@ std::function<void()> add_check(CLI::App& command) {
   command.add_option("--level", flags->level, "pair, pair-uniform or head, as for `kvzip ask`")
       ->check(CLI::IsMember({"pair", "pair-uniform", "head"}))
       ->capture_default_str();
+  add_gate_option(command, flags->gate, flags->scoring);
   command.add_option("--scoring", flags->scoring, "exact, local or gate, as for `kvzip ask`")
       ->check(CLI::IsMember({"exact", "local", "gate"}))
       ->capture_default_str();
-  add_gate_option(command, flags->gate, flags->scoring);
   command.add_option("--loss", flags->most, "Loss in nats per token that a ratio may cost to be named")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();

@@ -181,8 +181,8 @@ std::function<void()> add_eval(CLI::App& command) {
       ->check(CLI::IsMember({"pair", "pair-uniform", "head", "per-layer", "pyramid"}))
       ->capture_default_str();
   command.add_option("--policy", flags->policy, "What makes a pair important")->capture_default_str();
-  command.add_option("--scoring", flags->scoring, "How that is found out")->capture_default_str();
   add_gate_option(command, flags->gate, flags->scoring);
+  command.add_option("--scoring", flags->scoring, "How that is found out")->capture_default_str();
   add_mode_options(command, flags->mode);
   command.add_option("--num", flags->count, "Documents per task (default: all of its files, 11 generated ones)")
       ->check(whole(1, kMostDocuments));

@@ -201,6 +201,7 @@ void add_keep_options(CLI::App& command, KeepFlags& flags) {
       ->check(CLI::IsMember(method_names))
       ->each([&flags](const std::string&) { flags.method_given = true; })
       ->capture_default_str();
+  add_gate_option(command, flags.gate, flags.scoring);
   command
       .add_option(
           "--scoring", flags.scoring,
@@ -209,7 +210,6 @@ void add_keep_options(CLI::App& command, KeepFlags& flags) {
       ->check(CLI::IsMember({"exact", "local", "gate"}))
       ->each([&flags](const std::string&) { flags.scoring_given = true; })
       ->capture_default_str();
-  add_gate_option(command, flags.gate, flags.scoring);
 }
 
 void add_gate_option(CLI::App& command, std::string& gate, std::string& scoring) {

@@ -93,7 +93,7 @@ struct KeepFlags {
   std::string scored_by(const std::string& gate_name) const;
 };
 void add_keep_options(CLI::App& command, KeepFlags& flags);
-/// `--gate`, which chooses scoring `gate` too.
+/// `--gate`, which chooses scoring `gate` too. Before `--scoring`, so that check_gate() sees when both are given.
 void add_gate_option(CLI::App& command, std::string& gate, std::string& scoring);
 /// Throws Error{usage} where one of them is there without the other.
 void check_gate(const std::string& gate, const std::string& scoring);
