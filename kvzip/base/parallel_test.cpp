@@ -5,7 +5,10 @@
 #include <atomic>
 #include <mutex>
 #include <set>
+#include <stdexcept>
 #include <vector>
+
+#include "kvzip/base/parallel_each.h"
 
 namespace kvzip {
 namespace {
@@ -48,6 +51,35 @@ TEST_F(Parallel, RunGivesEveryThreadItsNumber) {
     std::multiset<size_t> expected;
     for (size_t i = 0; i < std::max<size_t>(threads, 1); ++i) expected.insert(i);
     EXPECT_EQ(seen, expected);
+  }
+}
+
+TEST_F(Parallel, EachTakesEveryItemOnce) {
+  for (const size_t threads : {1U, 2U, 7U}) {
+    set_thread_count(threads);
+    for (const size_t count : {0U, 1U, 5U, 1001U}) {
+      std::vector<std::atomic<int>> visits(count);
+      parallel_each(count, [&](size_t i) { ++visits[i]; });
+      for (size_t i = 0; i < count; ++i) ASSERT_EQ(visits[i], 1) << count << " items, item " << i;
+    }
+  }
+}
+
+TEST_F(Parallel, EachPassesOnWhatABodyThrows) {
+  for (const size_t threads : {1U, 2U, 7U}) {
+    set_thread_count(threads);
+    for (const size_t bad : {0U, 3U, 99U}) {
+      const auto body = [&](size_t i) {
+        if (i == bad) throw std::runtime_error(std::to_string(i));
+      };
+      try {
+        parallel_each(100, body);
+        ADD_FAILURE() << "nothing thrown";
+      } catch (const std::runtime_error& error) {
+        EXPECT_EQ(error.what(), std::to_string(bad));
+      }
+    }
+    EXPECT_THROW(parallel_each(100, [](size_t) { throw std::runtime_error("all"); }), std::runtime_error);
   }
 }
 

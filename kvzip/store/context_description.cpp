@@ -79,6 +79,14 @@ void read_level(FieldReader& in, const std::string& path, ContextDescription& de
   if (!(description.ratio > 0 && description.ratio <= 1)) damaged(path, "keep ratio: expected more than 0 up to 1");
 }
 
+/// One number for each scored head.
+std::vector<uint32_t> read_heads(FieldReader& in, const Keep& held, const char* field) {
+  const auto bytes = in.take(held.layers * held.kv_heads * sizeof(uint32_t), field);
+  std::vector<uint32_t> numbers(held.layers * held.kv_heads);
+  if (!bytes.empty()) std::memcpy(numbers.data(), bytes.data(), bytes.size());
+  return numbers;
+}
+
 }  // namespace
 
 bool looks_like_context_file(std::span<const std::byte> bytes) {
@@ -104,8 +112,10 @@ FileHeader read_header(std::span<const std::byte> file, const BlockSums& sums, c
     fail(path, "expected a context file, found something else");
   FieldReader in(file.first(kHeaderBytes).subspan(kMagic.size()), path);
   const auto version = in.number<uint32_t>("version");
-  if (version != kFormatVersion)
-    fail(path, fmt::format("expected a context file of version {}, found {}", kFormatVersion, version));
+  if (version != kFormatVersion) {
+    fail(path, fmt::format("expected a context file of version {}, found version {}: {}", kFormatVersion, version,
+                           version < kFormatVersion ? "compress the document again" : "made by a newer kvzip"));
+  }
   const auto flags = in.number<uint32_t>("flags");
   if (flags > (kZstdFlag | kKeyedFlag)) damaged(path, "header: unknown flags");
   FileHeader header{.zstd = (flags & kZstdFlag) != 0, .keyed = (flags & kKeyedFlag) != 0};
@@ -139,8 +149,9 @@ std::vector<std::byte> write_description(const ContextDescription& description) 
   out.number(static_cast<uint32_t>(description.held.len));
   out.number(description.token_bits);
   out.number(description.text_bytes);
-  out.number(description.order_bytes);
+  check(description.order_bytes.size() == description.held.rows.size(), "each head's order has a length");
   for (const uint32_t rows : description.held.rows) out.number(rows);
+  for (const uint32_t bytes : description.order_bytes) out.number(bytes);
   return out.take();
 }
 
@@ -167,15 +178,13 @@ ParsedDescription read_description(std::span<const std::byte> bytes, const std::
     damaged(path,
             fmt::format("bits of a token: expected at most {}, found {}", kMostTokenBits, description.token_bits));
   description.text_bytes = in.number<uint64_t>("size of the text");
-  description.order_bytes = in.number<uint64_t>("size of the order");
   held.layers = description.shape.global_layers().size();
   held.kv_heads = description.shape.kv_heads;
-  const auto rows = in.take(held.layers * held.kv_heads * sizeof(uint32_t), "rows of the heads");
-  held.rows.resize(held.layers * held.kv_heads);
-  if (!rows.empty()) std::memcpy(held.rows.data(), rows.data(), rows.size());
+  held.rows = read_heads(in, held, "rows of the heads");
   for (const uint32_t count : held.rows) {
     if (count > held.len) damaged(path, fmt::format("rows of a head: expected at most {}, found {}", held.len, count));
   }
+  description.order_bytes = read_heads(in, held, "sizes of the heads' order");
   return {std::move(description), in.rest()};
 }
 

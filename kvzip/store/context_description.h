@@ -17,7 +17,7 @@ namespace kvzip {
 
 inline constexpr size_t kHeaderBytes = 64;
 inline constexpr size_t kFileAlignment = 64;
-inline constexpr uint32_t kFormatVersion = 1;
+inline constexpr uint32_t kFormatVersion = 2;
 /// As what the header and the description are summed; blocks have the numbers from 0.
 inline constexpr uint64_t kHeaderNumber = ~uint64_t{0};
 inline constexpr uint64_t kDescriptionNumber = kHeaderNumber - 1;
@@ -52,7 +52,7 @@ struct ContextDescription {
   Keep held;                       ///< rows of each scored head; its `len` is the document's length
   uint32_t token_bits = 0;         ///< of each token in the file
   uint64_t text_bytes = 0;
-  uint64_t order_bytes = 0;
+  std::vector<uint32_t> order_bytes{};  ///< of each scored head
 
   size_t read_tokens() const { return system_tokens + held.len; }
   bool holds_all() const { return held.pairs() == held.rows.size() * held.len; }

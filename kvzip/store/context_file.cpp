@@ -8,13 +8,11 @@
 #include <array>
 #include <atomic>
 #include <cstring>
-#include <exception>
-#include <mutex>
 #include <new>
 #include <utility>
 
 #include "kvzip/base/check.h"
-#include "kvzip/base/parallel.h"
+#include "kvzip/base/parallel_each.h"
 #include "kvzip/store/bits.h"
 #include "kvzip/store/block_codec.h"
 
@@ -61,41 +59,6 @@ void expect_read(std::span<const std::byte> bytes) {
   const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
   const size_t before = reinterpret_cast<uintptr_t>(bytes.data()) % page;
   ::madvise(const_cast<std::byte*>(bytes.data()) - before, bytes.size() + before, MADV_POPULATE_READ);
-}
-
-/// The first exception of a parallel loop, whose body must not throw.
-class FirstFailure {
- public:
-  template <class Body>
-  void guard(const Body& body) {
-    try {
-      body();
-    } catch (...) {
-      const std::lock_guard lock(mutex_);
-      if (!failure_) failure_ = std::current_exception();
-    }
-  }
-  void rethrow() const {
-    if (failure_) std::rethrow_exception(failure_);
-  }
-
- private:
-  std::mutex mutex_;
-  std::exception_ptr failure_;
-};
-
-/// Calls body(i) for all i below `count`, on all threads, each taking the next as it gets ready. Throws what the first
-/// one that failed threw.
-template <class Body>
-void for_each_in_parallel(size_t count, const Body& body) {
-  std::atomic<size_t> next{0};
-  FirstFailure failure;
-  parallel_run(std::min(count, thread_count()), [&](size_t) {
-    failure.guard([&] {
-      for (size_t i = next++; i < count; i = next++) body(i);
-    });
-  });
-  failure.rethrow();
 }
 
 }  // namespace
@@ -204,17 +167,16 @@ const std::byte* ContextFile::read_array(const FileArray& array, uint64_t bytes,
   return header_.zstd ? unpacked : bytes_.data() + array.offset;
 }
 
-std::vector<std::byte> ContextFile::whole_part(ContextLayout::Part part) const {
+/// All of a part, checked: where it lies, or in `unpacked`.
+std::span<const std::byte> ContextFile::whole_part(ContextLayout::Part part, std::vector<std::byte>& unpacked) const {
   const FileArray& array = layout_.part(part);
-  // Only what is there is given memory.
-  std::vector<std::byte> whole(header_.zstd ? array.bytes : 0);
-  const std::byte* bytes = read_array(array, array.bytes, whole.data());
-  if (!header_.zstd) whole.assign(bytes, bytes + array.bytes);
-  return whole;
+  if (header_.zstd) unpacked.resize(array.bytes);
+  return {read_array(array, array.bytes, unpacked.data()), array.bytes};
 }
 
 std::vector<TokenId> ContextFile::tokens() const {
-  const std::vector<std::byte> bytes = whole_part(ContextLayout::kTokens);
+  std::vector<std::byte> unpacked;
+  const auto bytes = whole_part(ContextLayout::kTokens, unpacked);
   std::vector<TokenId> tokens(description().read_tokens());
   BitReader bits(bytes);
   for (TokenId& id : tokens) id = static_cast<TokenId>(bits.get(description().token_bits));
@@ -223,18 +185,27 @@ std::vector<TokenId> ContextFile::tokens() const {
 }
 
 std::string ContextFile::text() const {
-  const std::vector<std::byte> bytes = whole_part(ContextLayout::kText);
+  std::vector<std::byte> unpacked;
+  const auto bytes = whole_part(ContextLayout::kText, unpacked);
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-RankedScores ContextFile::ranking() const {
+std::vector<float> ContextFile::read_samples() const {
+  std::vector<std::byte> unpacked;
+  const auto bytes = whole_part(ContextLayout::kSamples, unpacked);
+  std::vector<float> samples(bytes.size() / sizeof(float));
+  if (!bytes.empty()) std::memcpy(samples.data(), bytes.data(), bytes.size());
+  return samples;
+}
+
+OrderSource ContextFile::order_source(std::vector<std::byte>& unpacked) const {
   const Keep& held = description().held;
-  RankedScores ranked;
-  ranked.order = decode_order(whole_part(ContextLayout::kOrder), held.rows, held.len, path_);
-  const std::vector<std::byte> samples = whole_part(ContextLayout::kSamples);
-  ranked.samples.resize(samples.size() / sizeof(float));
-  if (!samples.empty()) std::memcpy(ranked.samples.data(), samples.data(), samples.size());
-  return ranked;
+  return {whole_part(ContextLayout::kOrder, unpacked), description().order_bytes, held.rows, held.len, path_};
+}
+
+RankedScores ContextFile::ranking() const {
+  std::vector<std::byte> unpacked;
+  return {decode_order(order_source(unpacked)), read_samples()};
 }
 
 ContextRows ContextFile::rows(const StoredCut& cut) const {
@@ -287,7 +258,7 @@ void ContextFile::read_rows(const Keep& keep, ContextRows& rows) const {
     }
   }
   if (source_) source_->fetch(needed);  // all at once: each question to a server takes its time
-  for_each_in_parallel(pieces.size(), [&](size_t i) {
+  parallel_each(pieces.size(), [&](size_t i) {
     Piece& piece = pieces[i];
     piece.data = read_array(*piece.array, piece.bytes, header_.zstd ? unpacked.get() + piece.unpacked_at : nullptr);
   });
@@ -305,17 +276,27 @@ void ContextFile::read_rows(const Keep& keep, ContextRows& rows) const {
 void ContextFile::verify() const {
   if (source_) source_->fetch(std::array{ByteRange{0, bytes_.size()}});
   verify_gaps();
-  const auto& arrays = layout_.arrays();
-  for_each_in_parallel(arrays.size() + 1, [&](size_t i) {
-    if (i == 0) {  // what takes longest comes first
-      restore_scores(ranking(), description().held, path_);
-      tokens();
-      return;
-    }
-    const FileArray& array = arrays[i - 1];
+  std::vector<std::byte> unpacked_order;
+  OrderDecoder decoder(order_source(unpacked_order));
+  const std::vector<float> samples = read_samples();
+  const size_t heads = description().held.rows.size();
+  std::atomic<size_t> heads_left = heads;
+  const auto check_head = [&](size_t head) {
+    decoder.decode(head);
+    if (--heads_left == 0) restore_scores({decoder.take(), samples}, description().held, path_);
+  };
+  const auto check_array = [&](const FileArray& array) {
     std::vector<std::byte> unpacked(header_.zstd ? array.bytes : 0);
     read_array(array, array.bytes, unpacked.data());
+  };
+  // Decoding keeps the processor busy and sums the memory: taken in turns, both are under way at any time.
+  const auto& arrays = layout_.arrays();
+  parallel_each(heads + arrays.size(), [&](size_t i) {
+    if (i >= 2 * heads) return check_array(arrays[i - heads]);
+    if (i % 2 == 1) return check_array(arrays[i / 2]);
+    check_head(i / 2);
   });
+  tokens();
 }
 
 void ContextFile::verify_gaps() const {

@@ -82,7 +82,9 @@ class ContextFile {
   bool check_block(const FileArray& array, uint64_t block) const;
   static ByteRange whole_blocks(const FileArray& array, uint64_t bytes);
   const std::byte* read_array(const FileArray& array, uint64_t bytes, std::byte* unpacked) const;
-  std::vector<std::byte> whole_part(ContextLayout::Part part) const;
+  std::span<const std::byte> whole_part(ContextLayout::Part part, std::vector<std::byte>& unpacked) const;
+  OrderSource order_source(std::vector<std::byte>& unpacked) const;
+  std::vector<float> read_samples() const;
   void place_packed_blocks();
   void expect_sizes() const;
   uint64_t blocks_end() const { return header_.zstd ? packed_offsets_.back() : layout_.end(); }

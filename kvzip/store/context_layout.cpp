@@ -1,6 +1,7 @@
 #include "kvzip/store/context_layout.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "kvzip/base/error.h"
 #include "kvzip/store/score_ranks.h"
@@ -36,7 +37,7 @@ ContextLayout::ContextLayout(const ContextDescription& description, const std::s
   add((description.read_tokens() * description.token_bits + 7) / 8, kBlockBytes, path);
   add(description.text_bytes, kBlockBytes, path);
   add(score_samples(description.held.pairs()) * sizeof(float), kBlockBytes, path);
-  add(description.order_bytes, kBlockBytes, path);
+  add(std::accumulate(description.order_bytes.begin(), description.order_bytes.end(), uint64_t{0}), kBlockBytes, path);
 }
 
 void ContextLayout::add(uint64_t bytes, uint64_t block_bytes, const std::string& path) {

@@ -79,7 +79,7 @@ class BlockSink {
 
 /// What the rows' order takes in the file.
 struct OrderParts {
-  std::vector<std::byte> order;
+  EncodedOrder order;
   std::vector<float> samples;
 };
 
@@ -120,12 +120,12 @@ class ContextWriter {
     BlockSink sink(out, sums_, options_->zstd);
     write_all_rows(known, sink);
     const OrderParts parts = order.get();
-    description_.order_bytes = parts.order.size();
+    description_.order_bytes = parts.order.head_bytes;
     const ContextLayout layout(description_, path);
     write_array(layout.part(ContextLayout::kTokens), tokens_, sink);
     write_array(layout.part(ContextLayout::kText), std::as_bytes(std::span(origin_->text)), sink);
     write_array(layout.part(ContextLayout::kSamples), std::as_bytes(std::span(parts.samples)), sink);
-    write_array(layout.part(ContextLayout::kOrder), parts.order, sink);
+    write_array(layout.part(ContextLayout::kOrder), parts.order.bytes, sink);
     const uint64_t file_bytes = finish(out, sink);
     require_room(file_bytes, path);
     return file_bytes;

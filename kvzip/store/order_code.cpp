@@ -1,10 +1,12 @@
 #include "kvzip/store/order_code.h"
 
 #include <bit>
+#include <limits>
 #include <numeric>
-#include <utility>
 
+#include "kvzip/base/check.h"
 #include "kvzip/base/error.h"
+#include "kvzip/base/parallel_each.h"
 #include "kvzip/store/bits.h"
 
 namespace kvzip {
@@ -75,51 +77,82 @@ class StepCode {
   uint64_t sum_ = uint64_t{64} << kMemory;  // the average times 32
 };
 
-}  // namespace
-
-std::vector<std::byte> encode_order(const RowOrder& order, size_t document_len) {
+std::vector<std::byte> encode_head(std::span<const uint32_t> positions, std::span<const uint32_t> ranks,
+                                   const PositionCode& position_code) {
   BitWriter out;
-  const PositionCode position_code(document_len);
-  for (size_t head = 0; head < order.positions.size(); ++head) {
-    const auto& ranks = order.ranks[head];
-    StepCode step_code;
-    uint32_t before = 0;
-    for (size_t row = 0; row < ranks.size(); ++row) {
-      position_code.put(out, order.positions[head][row]);
-      step_code.put(out, ranks[row] - before);
-      before = ranks[row];
-    }
+  StepCode step_code;
+  uint32_t before = 0;
+  for (size_t row = 0; row < ranks.size(); ++row) {
+    position_code.put(out, positions[row]);
+    step_code.put(out, ranks[row] - before);
+    before = ranks[row];
   }
   return out.take();
 }
 
-RowOrder decode_order(std::span<const std::byte> bytes, std::span<const uint32_t> rows, size_t document_len,
-                      const std::string& path) {
-  const auto damaged = [&](const char* what) { throw Error(ErrorCode::input, path + ": damaged: order: " + what); };
-  const uint64_t total = std::accumulate(rows.begin(), rows.end(), uint64_t{0});
+[[noreturn]] void damaged(const std::string& path, const char* what) {
+  throw Error(ErrorCode::input, path + ": damaged: order: " + what);
+}
+
+}  // namespace
+
+EncodedOrder encode_order(const RowOrder& order, size_t document_len) {
+  EncodedOrder encoded;
   const PositionCode position_code(document_len);
-  if (total > bytes.size() * 8) damaged("fewer bits than rows");
-  RowOrder order;
-  BitReader in(bytes);
-  std::vector<uint32_t> seen_by(document_len);  // the last head that had the position, counted from 1
-  for (const uint32_t count : rows) {
-    auto& positions = order.positions.emplace_back(count);
-    auto& ranks = order.ranks.emplace_back(count);
-    const auto head = static_cast<uint32_t>(order.ranks.size());
-    StepCode step_code;
-    uint64_t rank = 0;
-    for (uint32_t row = 0; row < count; ++row) {
-      const uint64_t position = position_code.get(in);
-      if (position >= document_len) damaged("a position outside the document");
-      positions[row] = static_cast<uint32_t>(position);
-      if (std::exchange(seen_by[positions[row]], head) == head) damaged("a position that comes twice");
-      rank += step_code.get(in);
-      if (rank >= total) damaged("a rank beyond the number of rows");
-      ranks[row] = static_cast<uint32_t>(rank);
-    }
+  for (size_t head = 0; head < order.positions.size(); ++head) {
+    const std::vector<std::byte> bytes = encode_head(order.positions[head], order.ranks[head], position_code);
+    if (bytes.size() > std::numeric_limits<uint32_t>::max())
+      throw Error(ErrorCode::unsupported, "context: a head of more rows than a file can order");
+    encoded.bytes.insert(encoded.bytes.end(), bytes.begin(), bytes.end());
+    encoded.head_bytes.push_back(static_cast<uint32_t>(bytes.size()));
   }
-  if (!in.at_end()) damaged("bits are missing or left over");
-  return order;
+  return encoded;
+}
+
+OrderDecoder::OrderDecoder(const OrderSource& source)
+    : source_(source), total_rows_(std::accumulate(source.rows.begin(), source.rows.end(), uint64_t{0})) {
+  const size_t heads = source.rows.size();
+  check(source.head_bytes.size() == heads, "there is a number of bytes for each head");
+  order_.positions.resize(heads);
+  order_.ranks.resize(heads);
+  std::span<const std::byte> rest = source.bytes;
+  for (size_t head = 0; head < heads; ++head) {
+    const uint32_t bytes = source.head_bytes[head];
+    if (bytes > rest.size()) damaged(source.path, "heads longer than all of it");
+    if (source.rows[head] > uint64_t{bytes} * 8) damaged(source.path, "fewer bits than rows");
+    parts_.push_back(rest.first(bytes));
+    rest = rest.subspan(bytes);
+  }
+  if (!rest.empty()) damaged(source.path, "bytes behind the last head");
+}
+
+void OrderDecoder::decode(size_t head) {
+  const PositionCode position_code(source_.document_len);
+  std::vector<uint32_t>& positions = order_.positions[head];
+  std::vector<uint32_t>& ranks = order_.ranks[head];
+  positions.resize(source_.rows[head]);
+  ranks.resize(source_.rows[head]);
+  BitReader in(parts_[head]);
+  StepCode step_code;
+  std::vector<bool> seen(source_.document_len);
+  uint64_t rank = 0;
+  for (size_t row = 0; row < positions.size(); ++row) {
+    const uint64_t position = position_code.get(in);
+    if (position >= source_.document_len) damaged(source_.path, "a position outside the document");
+    if (seen[position]) damaged(source_.path, "a position that comes twice");
+    seen[position] = true;
+    positions[row] = static_cast<uint32_t>(position);
+    rank += step_code.get(in);
+    if (rank >= total_rows_) damaged(source_.path, "a rank beyond the number of rows");
+    ranks[row] = static_cast<uint32_t>(rank);
+  }
+  if (!in.at_end()) damaged(source_.path, "bits are missing or left over");
+}
+
+RowOrder decode_order(const OrderSource& source) {
+  OrderDecoder decoder(source);
+  parallel_each(source.rows.size(), [&](size_t head) { decoder.decode(head); });
+  return decoder.take();
 }
 
 }  // namespace kvzip

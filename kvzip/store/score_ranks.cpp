@@ -43,14 +43,26 @@ class RankValues {
       const size_t next = place_of(std::min(i * kScoreStep, rows - 1));
       const uint32_t next_bits = bits_of(samples[i]);
       if (next == place ? next_bits != bits : next_bits > bits || bits - next_bits < next - place) damaged();
-      // Bits of positive floats are ordered as they are: whole steps down between the two, at least one each.
-      const size_t steps = next - place;
-      for (size_t step = 1; step <= steps; ++step) {
-        const uint64_t down = uint64_t{bits - next_bits} * step / steps;
-        values_[found_[place + step]] = std::bit_cast<float>(bits - static_cast<uint32_t>(down));
-      }
+      step_down(bits, next_bits, std::span(found_).subspan(place + 1, next - place));
       place = next;
       bits = next_bits;
+    }
+  }
+
+  /// Bits of positive floats are ordered as they are: equal steps down from one sample to the next, rounded down to
+  /// whole ones, at least one each.
+  void step_down(uint32_t from, uint32_t to, std::span<const uint32_t> ranks) {
+    if (ranks.empty()) return;
+    const size_t whole = (from - to) / ranks.size();
+    const size_t part = (from - to) % ranks.size();
+    size_t parts =
+        0;  // of ranks.size(), that were rounded off: a division for each row would take longer than the rest
+    uint32_t bits = from;
+    for (const uint32_t rank : ranks) {
+      parts += part;
+      bits -= static_cast<uint32_t>(whole + (parts >= ranks.size() ? 1 : 0));
+      if (parts >= ranks.size()) parts -= ranks.size();
+      values_[rank] = std::bit_cast<float>(bits);
     }
   }
 
