@@ -100,6 +100,29 @@ TEST_F(ContextFiles, InfoAndVerifyTellWhatAFileIs) {
   expect_error({"verify", write("cut.kvz", bytes.substr(0, 1000))}, 1, "cut.kvz: damaged: expected");
   expect_error({"verify", document_}, 1, "expected a context file");
   expect_error({"info", "smollm2", "--text"}, 2, "--text");
+  expect_error({"info", folder_.file("none.kvz")}, 1, "none.kvz: No such file");
+}
+
+TEST_F(ContextFiles, VerifyLooksAtAllFilesWhateverIsWrongWithOne) {
+  compress({"--keep", "0.4"});
+  const std::string cut = write("cut.kvz", read(kvz_).substr(0, 1000));
+  const ProcessResult result = run({"verify", cut, kvz_, folder_.file("none.kvz")});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_NE(result.out.find("log.kvz: as it was written"), std::string::npos) << result.out;
+  EXPECT_NE(result.err.find("2 of 3 files aren't as they were written: " + cut + ": damaged"), std::string::npos);
+  EXPECT_NE(result.err.find("none.kvz: No such file"), std::string::npos) << result.err;
+  EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1);
+  const ProcessResult json = run({"verify", cut, kvz_, "--json"});
+  EXPECT_EQ(json.exit_code, 1);
+  EXPECT_NE(Json::parse(json.out).at("error").get<std::string>().find("1 of 2 files"), std::string::npos);
+}
+
+TEST_F(ContextFiles, AttentionTakesTextsOnly) {
+  compress({"--keep", "0.4"});
+  const std::string page = folder_.file("attention.html");
+  expect_error({"attention", kvz_, "-o", page}, 1, "log.kvz: expected text, found a binary file");
+  expect_error({"attention", "--text", " ", "-o", page}, 1, "--text: expected text, found none");
+  expect_error({"attention", "--text", "a", "--pair", "", "-o", page}, 1, "--pair: expected text, found none");
 }
 
 TEST_F(ContextFiles, CanBeCutFurtherPackedAndSigned) {

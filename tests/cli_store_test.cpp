@@ -193,6 +193,20 @@ TEST_F(Store, AContextUnderAnotherNameIsNotUsed) {
   ASSERT_EQ(run({"compress", other, "-o", path, "-q"}).exit_code, 0);
   EXPECT_TRUE(ask().contains("prefill_seconds"));
   EXPECT_TRUE(ask().contains("context_file")) << "it was replaced";
+  ASSERT_EQ(run({"compress", other, "-o", path, "-q"}).exit_code, 0);
+  const Json added = run_json({"store", "add", document_, "-q"});
+  EXPECT_EQ(added.at("name"), name);
+  EXPECT_FALSE(added.at("was_there")) << "what was there is another document's";
+  EXPECT_TRUE(ask().contains("context_file"));
+  write("store/" + name + ".kvz", "damaged");
+  EXPECT_FALSE(run_json({"store", "add", document_, "-q"}).at("was_there"));
+  EXPECT_TRUE(ask().contains("context_file"));
+}
+
+TEST_F(Store, OtherPlacesAreRefused) {
+  const ProcessResult result = run({"store", "list", "--store", "http://cache"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_NE(result.err.find("expected a folder or redis://..., found 'http://cache'"), std::string::npos) << result.err;
 }
 
 }  // namespace

@@ -7,7 +7,7 @@ namespace kvzip::cli {
 
 struct Ceilings {
   double copy_bytes_per_s = 0;    ///< of a large copy on the device, bytes read and written
-  double product_flop_per_s = 0;  ///< of a large square product, in the device's activation type
+  double product_flop_per_s = 0;  ///< of a product as layers have them, in the device's activation type
 };
 /// Takes a second or two, and memory for it that is given back. Throws Error{memory}.
 Ceilings measure_ceilings(Backend& backend);

@@ -70,6 +70,9 @@ void run_info(const InfoFlags& flags) {
     return;
   }
   if (is_context_file(flags.engine.model)) return describe_context(flags, look);
+  if (flags.engine.model.ends_with(".kvz")) {  // no model has such a name: this says what is wrong with the file
+    ContextFile::open(flags.engine.model);
+  }
   if (flags.text) throw Error(ErrorCode::usage, "--text: only for context files (.kvz)");
   const KeepAmount keep = parse_keep(flags.keep);
   ProgressBar silent_bar(true);

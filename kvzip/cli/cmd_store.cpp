@@ -56,11 +56,13 @@ void run_add(const StoreCommandFlags& flags) {
   const auto known = [&](const Engine& engine, const std::string& text) {
     exact = engine.exact;
     const std::string name = document_address(engine, text, flags.make.keep, flags.make.reading);
-    const auto file = store->find(name);
-    if (!file) return false;
-    const ContextDescription& about = file->description();
-    const double wanted = keep_ratio(flags.make.keep.amount(), about.shape, about.system_tokens, about.held.len);
-    if (wanted > about.ratio) return false;
+    try {
+      if (!find_kept(*store, name, flags.make.keep)) return false;
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::input) throw;
+      bar.note("store", fmt::format("{}; the document is read again", error.what()));
+      return false;
+    }
     store->touch(name);
     if (flags.pin) store->pin(name, pin);
     say_added(flags, name, true);

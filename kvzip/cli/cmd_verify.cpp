@@ -7,6 +7,7 @@
 #include "kvzip/cli/commands.h"
 #include "kvzip/cli/context_files.h"
 #include "kvzip/cli/format.h"
+#include "kvzip/cli/interrupt.h"
 #include "kvzip/cli/json_output.h"
 
 namespace kvzip::cli {
@@ -18,23 +19,41 @@ struct VerifyFlags {
   OutputFlags output;
 };
 
-void run_verify(const VerifyFlags& flags) {
-  const auto key = load_key(flags.key);
-  Json report = Json::array();
-  for (const std::string& path : flags.files) {
-    const Stopwatch watch;
-    const ContextFile file = ContextFile::open(path, {.key = key});
-    file.verify();
-    const double seconds = watch.seconds();
-    report.push_back({{"file", path},
-                      {"file_bytes", file.header().file_bytes},
-                      {"blocks", file.layout().blocks()},
-                      {"keyed", file.header().keyed},
-                      {"seconds", seconds}});
-    if (flags.output.json) continue;
+/// What came of one file; throws where it isn't as it was written.
+Json verify(const std::string& path, const std::optional<ContextKey>& key, bool silent) {
+  const Stopwatch watch;
+  const ContextFile file = ContextFile::open(path, {.key = key});
+  file.verify();
+  const double seconds = watch.seconds();
+  if (!silent) {
     fmt::print("{}: as it was written{} ({} in {}, {})\n", path, file.header().keyed ? " by a holder of the key" : "",
                format_bytes(file.header().file_bytes), counted(file.layout().blocks(), "block"),
                format_seconds(seconds));
+  }
+  return {{"file", path},
+          {"file_bytes", file.header().file_bytes},
+          {"blocks", file.layout().blocks()},
+          {"keyed", file.header().keyed},
+          {"seconds", seconds}};
+}
+
+/// Of several files all are looked at, whatever is wrong with one of them.
+void run_verify(const VerifyFlags& flags) {
+  const auto key = load_key(flags.key);
+  Json report = Json::array();
+  std::vector<std::string> failures;
+  for (const std::string& path : flags.files) {
+    throw_if_interrupted();
+    try {
+      report.push_back(verify(path, key, flags.output.json));
+    } catch (const Error& error) {
+      if (flags.files.size() == 1 || error.code() != ErrorCode::input) throw;
+      failures.emplace_back(error.what());
+    }
+  }
+  if (!failures.empty()) {
+    throw Error(ErrorCode::input, fmt::format("{} of {} files aren't as they were written: {}", failures.size(),
+                                              flags.files.size(), fmt::join(failures, "; ")));
   }
   if (flags.output.json) print_json({{"files", report}});
 }

@@ -21,12 +21,8 @@ DocumentStore::DocumentStore(const StoreFlags& flags, ProgressBar& bar) : bar_(&
 std::optional<OpenedContext> DocumentStore::open(const Engine& engine, const std::string& address,
                                                  const KeepFlags& keep, const ReadingFlags& reading) {
   try {
-    const auto file = store_->find(address);
+    const auto file = find_kept(*store_, address, keep);
     if (!file) return std::nullopt;
-    expect_named(*file, address);
-    const ContextDescription& about = file->description();
-    const double wanted = keep_ratio(keep.amount(), about.shape, about.system_tokens, about.held.len);
-    if (wanted > about.ratio) return std::nullopt;  // it is read again, and more of it stored
     KeepFlags asked = keep;
     asked.keep_given = true;
     OpenedContext opened = open_context(engine, *file, {&asked, nullptr, &reading}, *bar_);
@@ -55,6 +51,16 @@ std::string document_address(const Engine& engine, std::string_view text, const 
                           .level = level_by_name(keep.level),
                           .scoring = keep.scored_by(engine.gate_name),
                           .exact_weights = engine.exact});
+}
+
+std::optional<ContextFile> find_kept(ContextStore& store, const std::string& address, const KeepFlags& keep) {
+  std::optional<ContextFile> file = store.find(address);
+  if (!file) return std::nullopt;
+  expect_named(*file, address);
+  const ContextDescription& about = file->description();
+  const double wanted = keep_ratio(keep.amount(), about.shape, about.system_tokens, about.held.len);
+  if (wanted > about.ratio) return std::nullopt;  // it is read again, and more of it stored
+  return file;
 }
 
 uint64_t add_to_store(ContextStore& store, const std::string& address, const Context& context,

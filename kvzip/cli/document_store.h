@@ -33,6 +33,10 @@ class DocumentStore {
 std::string document_address(const Engine& engine, std::string_view text, const KeepFlags& keep,
                              const ReadingFlags& reading);
 
+/// The context of that name in the store, if it holds `keep` of the document; nothing where it isn't there or holds
+/// less. Throws Error{input} where it is damaged or another document's.
+std::optional<ContextFile> find_kept(ContextStore& store, const std::string& address, const KeepFlags& keep);
+
 /// Adds it; throws what goes wrong.
 uint64_t add_to_store(ContextStore& store, const std::string& address, const Context& context,
                       const ContextOrigin& origin, ContextStore::Pin pin, ProgressBar& bar);

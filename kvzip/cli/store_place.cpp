@@ -53,6 +53,8 @@ std::unique_ptr<ContextStore> open_store(const StoreFlags& flags) {
     options.most_bytes = parse_bytes(*size, "KVZIP_STORE_SIZE");
   if (const auto key = variable("KVZIP_STORE_KEY"); key && !key->empty()) options.key = read_context_key(*key);
   if (is_redis_url(place)) return open_redis_store(parse_redis_url(place), options);
+  if (place.find("://") != std::string::npos)
+    throw Error(ErrorCode::usage, fmt::format("store: expected a folder or redis://..., found {}", quote(place, 60)));
   return std::make_unique<FolderStore>(place, options);
 }
 
