@@ -28,6 +28,27 @@ constexpr uint64_t kUnpackedBytesPerByte = 16;
 constexpr uint64_t kMostFetchedScoreBytes = uint64_t{4} << 30U;
 constexpr uint64_t kFetchedDescriptionBytes = uint64_t{16} << 20U;  // and one for every 512 of the file
 
+/// Tells the system about mapped bytes that are about to be read. Only for speed.
+void advise(std::span<const std::byte> bytes, int advice) {
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const size_t before = reinterpret_cast<uintptr_t>(bytes.data()) % page;
+  ::madvise(const_cast<std::byte*>(bytes.data()) - before, bytes.size() + before, advice);
+}
+
+/// A mapping of which only parts will be read: whoever touches a page of another one that isn't in memory is brought
+/// megabytes around it.
+std::shared_ptr<const MappedFile> map_in_parts(const std::string& path, Links links) {
+  auto mapping = std::make_shared<const MappedFile>(path, links);
+  advise(mapping->bytes(), MADV_RANDOM);
+  return mapping;
+}
+
+/// Has the disk read exactly these, so that nothing around them is read when they are touched.
+void start_reading(std::span<const std::byte> bytes) { advise(bytes, MADV_WILLNEED); }
+
+/// Maps the pages at once, which takes far less than one by one as they are touched.
+void expect_read(std::span<const std::byte> bytes) { advise(bytes, MADV_POPULATE_READ); }
+
 FileHeader checked_header(std::span<const std::byte> file, const BlockSums& sums, const std::string& path,
                           ByteSource* source) {
   if (source == nullptr) return read_header(file, sums, path);
@@ -45,6 +66,7 @@ FileHeader checked_header(std::span<const std::byte> file, const BlockSums& sums
 ParsedDescription checked_description(std::span<const std::byte> file, const FileHeader& header, const BlockSums& sums,
                                       const std::string& path) {
   const auto bytes = file.last(header.description_bytes);
+  start_reading(bytes);
   if (sums.sum(kDescriptionNumber, bytes) != header.description_sum)
     throw Error(ErrorCode::input, path + ": damaged: description: wrong checksum");
   return read_description(bytes, path);
@@ -54,30 +76,24 @@ bool all_zero(std::span<const std::byte> bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](std::byte byte) { return byte == std::byte{0}; });
 }
 
-/// Maps the pages at once, which takes far less than one by one as they are touched. Only for speed.
-void expect_read(std::span<const std::byte> bytes) {
-  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const size_t before = reinterpret_cast<uintptr_t>(bytes.data()) % page;
-  ::madvise(const_cast<std::byte*>(bytes.data()) - before, bytes.size() + before, MADV_POPULATE_READ);
-}
-
 }  // namespace
 
 bool is_context_file(const std::string& path) {
   try {
-    return looks_like_context_file(MappedFile(path).bytes());
+    return looks_like_context_file(map_in_parts(path, Links::follow)->bytes());
   } catch (const Error&) {
     return false;
   }
 }
 
 ContextFile ContextFile::open(const std::string& path, const Options& options) {
-  return {std::make_shared<const MappedFile>(path, options.links), options.key};
+  return {map_in_parts(path, options.links), options.key};
 }
 
 ContextFile::ContextFile(std::shared_ptr<const MappedFile> mapping, const std::optional<ContextKey>& key)
     : ContextFile(mapping->bytes(), mapping->path(), key) {
   mapping_ = std::move(mapping);
+  advise(bytes_, MADV_NORMAL);  // from here on what is needed is read before it is touched
 }
 
 ContextFile::ContextFile(std::span<const std::byte> bytes, std::string path, const std::optional<ContextKey>& key,
@@ -151,9 +167,17 @@ ByteRange ContextFile::whole_blocks(const FileArray& array, uint64_t bytes) {
   return {array.offset, std::min(array.blocks_of(bytes) * array.block_bytes, array.bytes)};
 }
 
+/// The same as the file has them.
+std::span<const std::byte> ContextFile::stored_bytes(const FileArray& array, uint64_t bytes) const {
+  const ByteRange whole = whole_blocks(array, bytes);
+  if (!header_.zstd) return bytes_.subspan(whole.offset, whole.bytes);
+  const uint64_t first = packed_offsets_[array.first_block];
+  return bytes_.subspan(first, packed_offsets_[array.first_block + array.blocks_of(bytes)] - first);
+}
+
 /// The first `bytes` of an array, checked: where they lie, or unpacked to `unpacked`, which holds whole blocks.
 const std::byte* ContextFile::read_array(const FileArray& array, uint64_t bytes, std::byte* unpacked) const {
-  if (mapping_ && !header_.zstd && bytes > 0) expect_read(bytes_.subspan(array.offset, bytes));
+  if (mapping_ && bytes > 0) expect_read(stored_bytes(array, bytes));
   if (source_) source_->fetch(std::array{whole_blocks(array, bytes)});
   for (uint64_t block = 0; block < array.blocks_of(bytes); ++block) {
     if (!check_block(array, block)) {
@@ -170,6 +194,7 @@ const std::byte* ContextFile::read_array(const FileArray& array, uint64_t bytes,
 /// All of a part, checked: where it lies, or in `unpacked`.
 std::span<const std::byte> ContextFile::whole_part(ContextLayout::Part part, std::vector<std::byte>& unpacked) const {
   const FileArray& array = layout_.part(part);
+  if (mapping_) start_reading(stored_bytes(array, array.bytes));
   if (header_.zstd) unpacked.resize(array.bytes);
   return {read_array(array, array.bytes, unpacked.data()), array.bytes};
 }
@@ -258,6 +283,9 @@ void ContextFile::read_rows(const Keep& keep, ContextRows& rows) const {
     }
   }
   if (source_) source_->fetch(needed);  // all at once: each question to a server takes its time
+  for (const Piece& piece : pieces) {
+    if (mapping_) start_reading(stored_bytes(*piece.array, piece.bytes));
+  }
   parallel_each(pieces.size(), [&](size_t i) {
     Piece& piece = pieces[i];
     piece.data = read_array(*piece.array, piece.bytes, header_.zstd ? unpacked.get() + piece.unpacked_at : nullptr);

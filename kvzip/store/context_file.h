@@ -81,6 +81,7 @@ class ContextFile {
   StoredBlock stored_block(const FileArray& array, uint64_t block) const;
   bool check_block(const FileArray& array, uint64_t block) const;
   static ByteRange whole_blocks(const FileArray& array, uint64_t bytes);
+  std::span<const std::byte> stored_bytes(const FileArray& array, uint64_t bytes) const;
   const std::byte* read_array(const FileArray& array, uint64_t bytes, std::byte* unpacked) const;
   std::span<const std::byte> whole_part(ContextLayout::Part part, std::vector<std::byte>& unpacked) const;
   OrderSource order_source(std::vector<std::byte>& unpacked) const;

@@ -1,7 +1,11 @@
 #include "kvzip/store/context_file.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <functional>
@@ -167,6 +171,46 @@ TEST_F(ContextFileTest, OnlyTheLeadingBlocksOfEachHeadAreRead) {
     }
     EXPECT_EQ(file.bytes_read(), expected);
     EXPECT_LT(static_cast<double>(file.bytes_read()), static_cast<double>(file_bytes) * (ratio + 0.1));
+  }
+}
+
+/// Pages of a file that are in memory, of so many.
+struct Residency {
+  size_t resident = 0;
+  size_t pages = 0;
+};
+Residency residency_of(const std::string& path) {
+  const MappedFile file(path);
+  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  std::vector<unsigned char> pages((file.bytes().size() + page - 1) / page);
+  EXPECT_EQ(::mincore(const_cast<std::byte*>(file.bytes().data()), file.bytes().size(), pages.data()), 0);
+  return {static_cast<size_t>(std::count_if(pages.begin(), pages.end(), [](unsigned char p) { return p % 2 == 1; })),
+          pages.size()};
+}
+
+/// Whether the file's pages have left memory, which not every file system lets them do.
+bool forget(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  ::fsync(fd);
+  ::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+  ::close(fd);
+  return residency_of(path).resident == 0;
+}
+
+TEST_F(ContextFileTest, TheDiskReadsNoMoreThanIsNeeded) {
+  const CacheShape shape{.kv_heads = 2, .head_dim = 64, .windows = {0, 0}, .dtype = DType::f16};
+  MadeUpDocument document(34, shape, 7, 6000);
+  for (const bool zstd : {false, true}) {
+    document.write(path_, Level::pair, 1, {.zstd = zstd});
+    if (!forget(path_)) GTEST_SKIP() << "the file stays in memory here";
+    ASSERT_TRUE(is_context_file(path_));
+    const ContextFile file = ContextFile::open(path_);
+    const ContextRows rows = file.rows({.ratio = 0.1});
+    const Residency left = residency_of(path_);
+    const auto read = static_cast<double>(file.bytes_read());
+    EXPECT_LT(read, static_cast<double>(left.pages) * 4096 * 0.4);
+    // Each of the 8 arrays of rows, and the few parts beside them, may begin and end within a page.
+    EXPECT_LE(static_cast<double>(left.resident), read / static_cast<double>(::sysconf(_SC_PAGESIZE)) + 2 * 16);
   }
 }
 
