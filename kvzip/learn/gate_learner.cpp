@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 
 #include "kvzip/base/error.h"
 
@@ -15,7 +16,21 @@ namespace {
 constexpr size_t kStretch = 128;
 constexpr size_t kHeldOutEvery = 10;
 
-constexpr std::array kLambdas = {1e-6, 1e-5, 1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1};
+constexpr std::array kLambdas = {1e-6, 1e-5, 1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0};
+
+constexpr float kNats = 4;     // to either side, that logarithms are squashed to
+constexpr double kBest = 0.3;  // what is above the middle
+
+float log_score(float score) { return std::log(std::max(score, kLeastScore)); }
+
+/// The logarithm that the best share of the scores exceed.
+float middle_of(const Scores& scores) {
+  std::vector<float> sorted = scores.values;
+  const auto at = sorted.begin() + static_cast<std::ptrdiff_t>(static_cast<double>(sorted.size()) * kBest);
+  if (at == sorted.end()) return 0;
+  std::nth_element(sorted.begin(), at, sorted.end(), std::greater());
+  return log_score(*at);
+}
 
 bool is_held_out(size_t row) { return row / kStretch % kHeldOutEvery == kHeldOutEvery / 2; }
 
@@ -37,8 +52,10 @@ void GateLearner::add(const Reading& reading, const Scores& scores, size_t batch
   again.reserve(tokens.size(), batch);
   Forward forward(*model_);
   const Batch each{.tail = &again, .observe = [&](const LayerInput& input) { see(input, reading, scores); }};
+  middle_ = middle_of(scores);
   run_batches(forward, tokens, batch, each, [&](size_t done) { report(progress, {"learning", done, tokens.size()}); });
   rows_before_ += reading.document.size();
+  middles_ += static_cast<double>(middle_) * static_cast<double>(reading.document.size());
 }
 
 void GateLearner::see(const LayerInput& input, const Reading& reading, const Scores& scores) {
@@ -61,14 +78,15 @@ void GateLearner::see(const LayerInput& input, const Reading& reading, const Sco
     const size_t stop = std::min(end, row + kStretch - (rows_before_ + first) % kStretch);
     logs_.clear();
     for (size_t i = first; i < stop - system; ++i) {
-      for (size_t head = 0; head < scores.kv_heads; ++head)
-        logs_.push_back(std::log(std::max(scores.row(scored, head)[i], kLeastScore)));
+      for (size_t head = 0; head < scores.kv_heads; ++head) logs_.push_back(squashed(scores.row(scored, head)[i]));
     }
     const auto x = std::span<const float>(inputs_).subspan((row - input.first_position) * width, (stop - row) * width);
     (is_held_out(rows_before_ + first) ? held_out_ : learned_)[scored].add(x, logs_);
     row = stop;
   }
 }
+
+float GateLearner::squashed(float score) const { return kNats * std::tanh((log_score(score) - middle_) / kNats); }
 
 size_t GateLearner::rows() const { return learned_.empty() ? 0 : learned_.front().rows() + held_out_.front().rows(); }
 
@@ -92,13 +110,14 @@ LearnedGate GateLearner::solve() const {
     }
   }
   gate.rows = rows();
+  const double middle = middles_ / static_cast<double>(rows_before_);
   gate.weights = {layers_.size(), config.kv_heads, config.hidden, {}, {}};
   for (size_t layer = 0; layer < layers_.size(); ++layer) {
     RidgeSums all = learned_[layer];
     all.add(held_out_[layer]);
     const LinearMap map = solve_ridge(all, gate.lambda);
     for (const double weight : map.weights) gate.weights.weights.push_back(static_cast<float>(weight));
-    for (const double bias : map.bias) gate.weights.bias.push_back(static_cast<float>(bias));
+    for (const double bias : map.bias) gate.weights.bias.push_back(static_cast<float>(middle + bias));
   }
   return gate;
 }

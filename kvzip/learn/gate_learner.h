@@ -1,6 +1,8 @@
 // Learns a model's gate (stages/gate.h) from texts that were scored: per scored layer a ridge regression from the
-// attention's input to the logarithms of the scores. Owns its sums, two squares of the model's width per layer; one
-// thread at a time.
+// attention's input to 4 tanh((y - m) / 4), y being the logarithm of the score and m the one that the best 30 % of the
+// document exceed: what is far from being in doubt needs no precision, and what all of a document's scores share
+// decides nothing. The gate predicts that plus the mean of m. Owns its sums, two squares of the model's width per
+// layer; one thread at a time.
 #pragma once
 
 #include <vector>
@@ -18,8 +20,8 @@ inline constexpr float kLeastScore = 1e-6F;
 struct LearnedGate {
   GateWeights weights;
   double lambda = 0;       ///< by which rows that the map had not seen were predicted best
-  double correlation = 0;  ///< of log scores and predictions there, over all layers and heads
-  double error = 0;        ///< root of the mean square there
+  double correlation = 0;  ///< of squashed log scores and predictions there, over all layers and heads
+  double error = 0;        ///< root of the mean square there, in nats
   size_t rows = 0;         ///< all that were learned from
 };
 
@@ -40,11 +42,15 @@ class GateLearner {
 
  private:
   void see(const LayerInput& input, const Reading& reading, const Scores& scores);
+  /// What is learned of a score.
+  float squashed(float score) const;
 
   const Model* model_;
   std::vector<size_t> layers_;
   std::vector<RidgeSums> learned_, held_out_;  // per scored layer
   size_t rows_before_ = 0;                     // of earlier documents
+  float middle_ = 0;                           // the document's m
+  double middles_ = 0;                         // sum of m over the rows of earlier documents
   Tensor room_;
   std::vector<float> inputs_, logs_;
 };
