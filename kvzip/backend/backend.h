@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "kvzip/backend/recording.h"
 #include "kvzip/tensor/buffer.h"
 #include "kvzip/tensor/view.h"
 
@@ -200,6 +201,9 @@ class Backend : public Memory {
   /// and -infinity none, and what is above the largest float as that. False where the device has no way that is quicker
   /// than bringing all logits to the host, or too many are equal. Waits for the device.
   virtual bool find_candidates(const ConstView& logits, size_t count, std::vector<Candidate>& found);
+
+  /// For operations that are repeated often; null where the device gains nothing from it.
+  virtual std::unique_ptr<Recording> make_recording() { return nullptr; }
 
  protected:
   /// The rows to multiply, after the norm where there is one.

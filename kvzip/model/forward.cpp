@@ -40,26 +40,30 @@ Forward::Forward(const Model& model) : model_(&model) {
 
 template <class Finish>
 auto Forward::run(const Batch& batch, const Finish& finish) {
-  const ModelConfig& config = model_->config();
   begin(batch);
-  // After the last layer's keys are stored, only rows that get logits are still needed; after the last own keys are
-  // stored and the shared ones made, only those and the ones that score or are observed.
   const size_t with_logits = batch.logits == Logits::all ? rows_ : batch.logits == Logits::last ? 1 : 0;
-  const size_t late_rows = batch.score || batch.observe ? rows_ : with_logits;
-  const size_t layers = late_rows > 0 ? config.layers : config.own_kv_layers;
   try {
     prepare();
     embed(batch);
-    for (size_t index = 0; index < layers; ++index) {
-      const size_t in = index < config.own_kv_layers ? rows_ : late_rows;
-      layer(batch, index, in, index + 1 < config.layers ? in : with_logits);
-      if (index + 1 == config.own_kv_layers) make_shared_kv();
-      if (batch.on_layer) batch.on_layer(index + 1, layers);
-    }
+    if (!replay(batch)) layers(batch, with_logits);
     return finish(with_logits);
   } catch (...) {
     for (size_t i = 0; i < tails_.size(); ++i) tails_[i]->truncate(tail_ends_[i]);
     throw;
+  }
+}
+
+// After the last layer's keys are stored, only rows that get logits are still needed; after the last own keys are
+// stored and the shared ones made, only those and the ones that score or are observed.
+void Forward::layers(const Batch& batch, size_t with_logits) {
+  const ModelConfig& config = model_->config();
+  const size_t late_rows = batch.score || batch.observe ? rows_ : with_logits;
+  const size_t layers = late_rows > 0 ? config.layers : config.own_kv_layers;
+  for (size_t index = 0; index < layers; ++index) {
+    const size_t in = index < config.own_kv_layers ? rows_ : late_rows;
+    layer(batch, index, in, index + 1 < config.layers ? in : with_logits);
+    if (index + 1 == config.own_kv_layers) make_shared_kv();
+    if (batch.on_layer) batch.on_layer(index + 1, layers);
   }
 }
 

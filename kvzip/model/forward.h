@@ -2,6 +2,8 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -68,12 +70,19 @@ class Forward {
   /// positions that logits were asked for. Valid until the next run.
   ConstView hidden(const Batch& batch);
 
+  /// Makes ready, while the device still works on `batch`, one token with logits behind one tail, what the token after
+  /// it will need: the next run() then queues its layers in one step, if it is that token's. Until then the tail and
+  /// what `batch.past` shows must stay as they are; forget() ends that. Does nothing where a device gains nothing.
+  void anticipate(const Batch& batch);
+  void forget() { anticipated_.reset(); }
+
  private:
   /// Runs the layers, then finish(rows with logits), whose result it returns.
   template <class Finish>
   auto run(const Batch& batch, const Finish& finish);
   // `in` and `out` count the last rows of the batch: those that enter a layer, and those that leave it.
   void begin(const Batch& batch);
+  void layers(const Batch& batch, size_t with_logits);
   void embed(const Batch& batch);
   void add_embedding(std::span<const int32_t> ids, const ConstView& table);
   void layer(const Batch& batch, size_t index, size_t in, size_t out);
@@ -90,6 +99,7 @@ class Forward {
   View last(const View& of_batch, size_t rows) const { return rows_of(of_batch, rows_ - rows, rows); }
   View last(const Tensor& of_batch, size_t rows) const { return last(of_batch.view(), rows); }
   View logits_on_device(size_t rows);
+  bool replay(const Batch& batch);
   void prepare();
   void ensure(size_t rows);
 
@@ -110,6 +120,13 @@ class Forward {
   std::vector<int32_t> positions_, token_types_;
   std::vector<size_t> likeliest_;
   std::vector<Segment> segments_;
+
+  struct NextToken {
+    const Tail* tail;
+    size_t position;
+  };
+  std::unique_ptr<Recording> recording_;  // of one token's layers; null until it is first needed
+  std::optional<NextToken> anticipated_;  // what was recorded last, and not replayed yet
 };
 
 }  // namespace kvzip

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kvzip/base/check.h"
+#include "kvzip/model/token_steps.h"
 #include "kvzip/stages/answer_writer.h"
 #include "kvzip/stages/prompt.h"
 
@@ -79,10 +80,9 @@ void Conversation::generate(std::span<const float> logits, const AnswerOptions& 
                             AnswerWriter::Clock::time_point start, Answer& answer) {
   AnswerWriter writer(*model_, options, start, answer);
   pending_ = {writer.choose(logits)};
+  TokenSteps steps(forward_, tail_, past_);
   while (writer.take(pending_[0], tail_.end_position())) {
-    const Batch batch{.tokens = pending_, .tail = &tail_, .past = past_, .logits = Logits::last};
-    pending_ = {writer.is_greedy() ? writer.choose_likeliest(forward_.likeliest(batch, model_->spelled_tokens())[0])
-                                   : writer.choose_on_device(forward_.run_on_device(batch))};
+    pending_ = {writer.choose_on_device(steps.next(pending_[0]))};
   }
   if (answer.reason == StopReason::stop_token) pending_.clear();  // the next turn's opening brings it
   writer.finish();

@@ -16,6 +16,11 @@ TokenId AnswerWriter::choose(std::span<const float> logits) {
 TokenId AnswerWriter::choose_on_device(ConstView logits) {
   Backend& backend = model_->backend();
   logits.cols = model_->spelled_tokens();
+  if (is_greedy()) {
+    size_t place = 0;
+    backend.likeliest(logits, {&place, 1});
+    return choose_likeliest(place);
+  }
   const size_t needed = sampler_.candidates_needed(answer_->ids);
   if (needed > 0 && backend.find_candidates(logits, needed, candidates_)) {
     return sampler_.sample(candidates_, answer_->ids);

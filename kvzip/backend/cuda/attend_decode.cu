@@ -6,6 +6,7 @@
 #include "kvzip/backend/cuda/attend_merge.cuh"
 #include "kvzip/backend/cuda/attend_piece.cuh"
 #include "kvzip/backend/cuda/cuda_check.h"
+#include "kvzip/backend/cuda/kernel_launch.h"
 #include "kvzip/base/check.h"
 
 namespace kvzip::cuda {
@@ -252,11 +253,12 @@ void attend_decode(const DecodeArgs& args, void* workspace, cudaStream_t stream)
   const bool can_overlap = limits.compute_capability >= 9;
   Launch pieces(dim3(static_cast<unsigned>(grid)), layout.warps * 32, shared_bytes, stream);
   pieces.overlap_previous(can_overlap && args.overlap_previous);
-  cuda_check(cudaLaunchKernelEx(&pieces.config, kernel.pieces, params), "launch of decode attention");
+  const KernelParameter parameters[] = {{&params, sizeof(params)}};
+  launch_kernel({reinterpret_cast<const void*>(kernel.pieces), pieces.config, parameters});
   const size_t rows = args.questions * args.tokens * args.group;
   Launch merge(dim3(static_cast<unsigned>(rows), static_cast<unsigned>(args.kv_heads)), kMergeThreads, 0, stream);
   merge.overlap_previous(can_overlap);
-  cuda_check(cudaLaunchKernelEx(&merge.config, kernel.merge, params), "launch of decode attention's merge");
+  launch_kernel({reinterpret_cast<const void*>(kernel.merge), merge.config, parameters});
 }
 
 }  // namespace kvzip::cuda

@@ -9,6 +9,7 @@
 #include "kvzip/backend/cuda/elementwise.h"
 #include "kvzip/backend/cuda/find_candidates.h"
 #include "kvzip/backend/cuda/find_largest.h"
+#include "kvzip/backend/cuda/kernel_recording.h"
 #include "kvzip/backend/cuda/linear_row.h"
 #include "kvzip/backend/cuda/prepare_heads.h"
 #include "kvzip/backend/cuda/rows.h"
@@ -80,7 +81,10 @@ size_t CudaBackend::peak_memory() const {
   return memory_.peak();
 }
 
-void CudaBackend::synchronize() { cuda_check(cudaStreamSynchronize(stream()), "the GPU's work"); }
+void CudaBackend::synchronize() {
+  cuda::announce_other_work();
+  cuda_check(cudaStreamSynchronize(stream()), "the GPU's work");
+}
 
 void CudaBackend::upload(void* device, const void* host, size_t bytes) {
   stream();
@@ -94,6 +98,7 @@ void CudaBackend::download(void* host, const void* device, size_t bytes) {
 
 void CudaBackend::copy(void* to, const void* from, size_t bytes) {
   if (bytes == 0 || to == from) return;
+  cuda::announce_other_work();
   const auto* const begin = static_cast<const std::byte*>(from);
   const auto* const target = static_cast<const std::byte*>(to);
   const bool overlap = target < begin + bytes && begin < target + bytes;
@@ -247,6 +252,8 @@ bool CudaBackend::find_candidates(const ConstView& logits, size_t count, std::ve
   std::ranges::sort(found, {}, &Candidate::id);
   return true;
 }
+
+std::unique_ptr<Recording> CudaBackend::make_recording() { return std::make_unique<cuda::KernelRecording>(stream()); }
 
 std::unique_ptr<Backend> make_cuda_backend(size_t index) { return std::make_unique<CudaBackend>(index); }
 

@@ -54,6 +54,7 @@ class CudaBackend final : public Backend {
   void attend_together(std::span<const AttendArgs> calls) override;
   void likeliest(const ConstView& logits, std::span<size_t> places) override;
   bool find_candidates(const ConstView& logits, size_t count, std::vector<Candidate>& found) override;
+  std::unique_ptr<Recording> make_recording() override;
 
   /// The stream, for an operation of the calling thread, whose current GPU it selects.
   cudaStream_t stream() const;

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "kvzip/backend/cuda/cuda_check.h"
+#include "kvzip/backend/cuda/kernel_launch.h"
 
 namespace kvzip {
 
@@ -21,6 +22,7 @@ DeviceMemory::DeviceMemory(cudaStream_t stream) : stream_(stream) {
 DeviceMemory::~DeviceMemory() { cudaMemPoolDestroy(pool_); }
 
 void* DeviceMemory::acquire(size_t bytes) {
+  cuda::announce_other_work();
   void* data = nullptr;
   cudaError_t status = cudaMallocFromPoolAsync(&data, bytes, pool_, stream_);
   if (status == cudaErrorMemoryAllocation) {

@@ -8,8 +8,12 @@
 
 #include <cuda_runtime_api.h>
 
+#include <array>
+#include <tuple>
+
 #include "kvzip/backend/cuda/async_copy.cuh"
 #include "kvzip/backend/cuda/cuda_check.h"
+#include "kvzip/backend/cuda/kernel_launch.h"
 
 namespace kvzip::cuda {
 
@@ -38,7 +42,13 @@ void launch_overlapping(void (*kernel)(Parameters...), unsigned blocks, unsigned
   config.stream = stream;
   config.attrs = &overlap;
   config.numAttrs = overlaps_kernels() ? 1 : 0;
-  cuda_check(cudaLaunchKernelEx(&config, kernel, Parameters(arguments)...), "launching a kernel");
+  const std::tuple<Parameters...> values(arguments...);
+  const auto parameters = std::apply(
+      [](const auto&... value) {
+        return std::array<KernelParameter, sizeof...(Parameters)>{{{&value, sizeof(value)}...}};
+      },
+      values);
+  launch_kernel({reinterpret_cast<const void*>(kernel), config, parameters});
 }
 
 }  // namespace kvzip::cuda

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kvzip/backend/cuda/kernel_launch.h"
 #include "kvzip/base/parallel.h"
 
 namespace kvzip {
@@ -27,6 +28,7 @@ Staging::Buffer& Staging::next_buffer() {
 }
 
 void Staging::upload(void* device, const void* host, size_t bytes) {
+  cuda::announce_other_work();
   auto* to = static_cast<std::byte*>(device);
   const auto* from = static_cast<const std::byte*>(host);
   while (bytes > 0) {
@@ -46,6 +48,7 @@ void Staging::upload(void* device, const void* host, size_t bytes) {
 }
 
 void Staging::download(void* host, const void* device, size_t bytes) {
+  cuda::announce_other_work();
   auto* to = static_cast<std::byte*>(host);
   const auto* from = static_cast<const std::byte*>(device);
   // One part is copied out of its buffer while the next one is on its way.
