@@ -1,6 +1,8 @@
 #include "kvzip/backend/backend.h"
 
 #include <array>
+#include <numeric>
+#include <utility>
 
 namespace kvzip {
 namespace {
@@ -39,6 +41,23 @@ void Backend::prepare_heads(const HeadRows& rows) {
   for (size_t i = 0; i < rows.k.rows; ++i) {
     const std::span<const KvRows> heads = rows.heads.subspan(i * kv_heads, kv_heads);
     store_kv(rows_of(rows.k, i, 1), rows_of(rows.v, i, 1), heads, rows.dtype, heads.front().len - 1);
+  }
+}
+
+void Backend::gather_heads(std::span<const HeadGather> heads, DType from, DType to, size_t head_dim) {
+  std::vector<uint32_t> first;
+  for (const HeadGather& head : heads) {
+    if (head.count == 0) continue;
+    std::span<const uint32_t> index = head.index;
+    if (index.empty()) {
+      first.resize(head.count);
+      std::iota(first.begin(), first.end(), 0U);
+      index = first;
+    }
+    for (const auto& [source, target] : {std::pair{head.from.k, head.to.k}, std::pair{head.from.v, head.to.v}}) {
+      gather_rows({source, from, head.from.len, head_dim, padded_row_bytes(from, head_dim)}, index,
+                  {target, to, head.count, head_dim, padded_row_bytes(to, head_dim)});
+    }
   }
 }
 

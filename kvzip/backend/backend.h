@@ -60,6 +60,15 @@ struct KvRows {
   size_t len = 0;
 };
 
+/// Rows of one KV head to be gathered: keys and values of `from` at the places that `index` names, or its first rows
+/// where there is no index, become the first `count` rows of `to`.
+struct HeadGather {
+  KvRows from;
+  std::span<const uint32_t> index{};  ///< host memory, `count` rows of `from`; empty = the first ones
+  size_t count = 0;
+  KvRows to;
+};
+
 /// What a layer's queries, keys and values still need before attention: norms of heads, rotation, a place in the cache.
 struct HeadRows {
   View q;       ///< `[tokens, heads * head_dim]` activations: rotated in place; no rows = none
@@ -188,6 +197,9 @@ class Backend : public Memory {
   /// bf16. The last block of a quantised row is filled up with zeros. `index` is host memory; the ranges must not
   /// overlap.
   virtual void gather_rows(const ConstView& from, std::span<const uint32_t> index, const View& to) = 0;
+  /// gather_rows() of keys and values for many heads at once, in one step where the device can: rows of `head_dim`
+  /// values in the dtype `from` become rows in the dtype `to`.
+  virtual void gather_heads(std::span<const HeadGather> heads, DType from, DType to, size_t head_dim);
   /// Softmax attention of every query over all rows that it sees in all segments; where `score` is set, raises log
   /// scores too.
   virtual void attend(const AttendArgs& args) = 0;

@@ -101,6 +101,12 @@ OperationCost prepare_heads_cost(const HeadRows& rows) {
   return cost;
 }
 
+OperationCost gather_heads_cost(std::span<const HeadGather> heads, DType from, DType to, size_t head_dim) {
+  size_t rows = 0;
+  for (const HeadGather& head : heads) rows += head.count;
+  return {2 * number(rows) * number(padded_row_bytes(from, head_dim) + padded_row_bytes(to, head_dim)), 0};
+}
+
 OperationCost attend_cost(const AttendArgs& args) {
   OperationCost cost{bytes_of(args.q) + bytes_of(args.out), 0};
   const double group = number(args.q.cols / args.head_dim / args.kv_heads);

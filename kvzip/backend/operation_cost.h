@@ -43,6 +43,8 @@ OperationCost rope_cost(const ConstView& x, size_t head_dim, const ConstView& co
 OperationCost store_kv_cost(const ConstView& k, const ConstView& v, std::span<const KvRows> heads, DType dtype);
 /// Of q and k what their norms and rotation need; q written where it was, k and v to the cache only.
 OperationCost prepare_heads_cost(const HeadRows& rows);
+/// Keys and values of the rows named, read and written.
+OperationCost gather_heads_cost(std::span<const HeadGather> heads, DType from, DType to, size_t head_dim);
 /// 4 head_dim operations for each key that a query head sees.
 OperationCost attend_cost(const AttendArgs& args);
 

@@ -89,6 +89,11 @@ void ProfiledBackend::gather_rows(const ConstView& from, std::span<const uint32_
   timed("gather_rows", elementwise_cost({read}, to, 0), [&] { inner_->gather_rows(from, index, to); });
 }
 
+void ProfiledBackend::gather_heads(std::span<const HeadGather> heads, DType from, DType to, size_t head_dim) {
+  timed("gather_heads", gather_heads_cost(heads, from, to, head_dim),
+        [&] { inner_->gather_heads(heads, from, to, head_dim); });
+}
+
 void ProfiledBackend::attend(const AttendArgs& args) {
   timed(args.score == nullptr ? "attend" : "attend, scoring", attend_cost(args), [&] { inner_->attend(args); });
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <functional>
 #include <mutex>
 
 #include "kvzip/base/check.h"
@@ -92,6 +93,26 @@ std::vector<uint32_t> largest_first(std::span<const float> values, size_t count)
   std::vector<uint32_t> places(count);
   std::transform(entries.begin(), entries.begin() + static_cast<std::ptrdiff_t>(count), places.begin(),
                  [](const Entry& entry) { return entry.place; });
+  return places;
+}
+
+std::vector<uint32_t> largest_in_order(std::span<const float> values, size_t count) {
+  check(count <= values.size(), "largest_in_order: there are so many values");
+  std::vector<uint32_t> places;
+  if (count == 0) return places;
+  places.reserve(count);
+  std::vector<float> parted(values.begin(), values.end());
+  const auto last = parted.begin() + static_cast<std::ptrdiff_t>(count - 1);
+  std::ranges::nth_element(parted, last, std::greater());
+  const float least = *last;
+  // Of those equal to the last one, as many as there is room for.
+  size_t equal = static_cast<size_t>(std::count(parted.begin(), last + 1, least));
+  for (size_t i = 0; i < values.size(); ++i) {
+    const bool chosen = values[i] > least || (values[i] == least && equal > 0);
+    if (!chosen) continue;
+    if (values[i] == least) --equal;
+    places.push_back(static_cast<uint32_t>(i));
+  }
   return places;
 }
 

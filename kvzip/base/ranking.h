@@ -15,4 +15,7 @@ float nth_largest(std::span<const float> values, size_t n);
 /// Places of the `count` largest values, largest first, equal ones in their order. On the calling thread.
 std::vector<uint32_t> largest_first(std::span<const float> values, size_t count);
 
+/// The same places in ascending order: quicker, as nothing is sorted.
+std::vector<uint32_t> largest_in_order(std::span<const float> values, size_t count);
+
 }  // namespace kvzip

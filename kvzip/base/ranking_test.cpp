@@ -43,6 +43,11 @@ TEST(RankingTest, PlacesAreThoseOfAStableSort) {
     EXPECT_EQ(largest_first(values, count), expected) << count;
     const size_t some = count * 3 / 10;
     EXPECT_EQ(largest_first(values, some), std::vector<uint32_t>(expected.begin(), expected.begin() + some)) << count;
+    for (const size_t most : {size_t{0}, some, count / 2, count - std::min<size_t>(count, 1), count}) {
+      std::vector<uint32_t> in_order(expected.begin(), expected.begin() + static_cast<std::ptrdiff_t>(most));
+      std::ranges::sort(in_order);
+      EXPECT_EQ(largest_in_order(values, most), in_order) << most << " of " << count;
+    }
   }
 }
 

@@ -71,10 +71,23 @@ Context Context::from_tail(Backend& backend, Tail&& tail, size_t system_len, Sco
 Context Context::from_kept(Backend& backend, Tail&& tail, KeptRows&& kept, size_t system_len, Scores scores,
                            const Keep& keep) {
   Context context(backend, kept.shape(), tail.end_position(), system_len, std::move(scores), keep);
+  std::vector<std::vector<uint32_t>> places(keep.rows.size());  // among the rows held, best first
+  parallel_ranges(places.size(), 1, [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) {
+      const std::span<const uint32_t> positions = kept.positions(i / keep.kv_heads, i % keep.kv_heads);
+      const auto all = context.scores_.row(i / keep.kv_heads, i % keep.kv_heads);
+      std::vector<float> held(positions.size());
+      std::ranges::transform(positions, held.begin(), [&](uint32_t position) { return all[position]; });
+      places[i] = largest_first(held, keep.rows[i]);
+      context.order_[i].resize(places[i].size());
+      std::ranges::transform(places[i], context.order_[i].begin(), [&](uint32_t place) { return positions[place]; });
+    }
+  });
   size_t scored = 0;
   for (size_t layer = 0; layer < context.layers_.size(); ++layer) {
     if (context.shape_.windows[layer] == 0) {
-      context.copy_kept(tail, kept, layer, scored++);
+      context.copy_kept(tail, kept, layer, std::span(places).subspan(scored * keep.kv_heads, keep.kv_heads));
+      kept.release(scored++);
     } else {
       context.copy_window(tail, layer);
     }
@@ -142,42 +155,39 @@ void Context::copy_window(const Tail& tail, size_t layer) {
   for (size_t h = 0; h < shape_.kv_heads; ++h) copy_rows(rows, h, index, to);
 }
 
-void Context::copy_kept(const Tail& tail, KeptRows& kept, size_t layer, size_t scored) {
+void Context::copy_kept(const Tail& tail, KeptRows& kept, size_t layer, std::span<const std::vector<uint32_t>> places) {
   const Segment front = tail.segment(layer);
-  std::vector<uint32_t> system(system_len_);
-  std::iota(system.begin(), system.end(), 0U);
+  const Segment rows = kept.segment(layer);
+  const size_t system_bytes = system_len_ * shape_.head_row_bytes();
   Layer& to = layers_[layer];
   to.heads.resize(shape_.kv_heads);
+  std::vector<HeadGather> system;
+  std::vector<HeadGather> document;
   for (size_t h = 0; h < shape_.kv_heads; ++h) {
-    std::vector<uint32_t>& order = order_[scored * shape_.kv_heads + h];
-    const std::span<const uint32_t> positions = kept.positions(scored, h);
-    const auto scores = scores_.row(scored, h);
-    std::vector<float> values(positions.size());
-    std::ranges::transform(positions, values.begin(), [&](uint32_t position) { return scores[position]; });
-    const std::vector<uint32_t> places = largest_first(values, held_.at(scored, h));
-    order.resize(places.size());
-    std::ranges::transform(places, order.begin(), [&](uint32_t place) { return positions[place]; });
-    to.memory.push_back(head_memory(*backend_, system_len_ + places.size(), shape_.head_row_bytes(), to.heads[h]));
-    gather(front, h, system, to.heads[h], 0);
-    gather(kept.segment(layer), h, places, to.heads[h], system_len_);
-    kept.release(scored, h);
+    KvRows& head = to.heads[h];
+    to.memory.push_back(head_memory(*backend_, system_len_ + places[h].size(), shape_.head_row_bytes(), head));
+    system.push_back({front.heads[h], {}, system_len_, head});
+    const KvRows behind{static_cast<std::byte*>(head.k) + system_bytes, static_cast<std::byte*>(head.v) + system_bytes,
+                        places[h].size()};
+    document.push_back({rows.heads[h], places[h], places[h].size(), behind});
   }
+  backend_->gather_heads(system, front.dtype, shape_.dtype, shape_.head_dim);
+  backend_->gather_heads(document, rows.dtype, shape_.dtype, shape_.head_dim);
 }
 
 void Context::copy_rows(const Segment& from, size_t head, std::span<const uint32_t> index, Layer& to) {
   to.memory.push_back(head_memory(*backend_, index.size(), shape_.head_row_bytes(), to.heads[head]));
-  gather(from, head, index, to.heads[head], 0);
+  gather(from, head, index, to.heads[head]);
 }
 
-void Context::gather(const Segment& from, size_t head, std::span<const uint32_t> index, const KvRows& to, size_t at) {
+void Context::gather(const Segment& from, size_t head, std::span<const uint32_t> index, const KvRows& to) {
   if (index.empty()) return;
   const KvRows& rows = from.heads[head];
   const size_t from_row = padded_row_bytes(from.dtype, shape_.head_dim);
   const size_t row = shape_.head_row_bytes();
   for (const auto& [source, target] : {std::pair{rows.k, to.k}, std::pair{rows.v, to.v}}) {
-    backend_->gather_rows(
-        {source, from.dtype, rows.len, shape_.head_dim, from_row}, index,
-        {static_cast<std::byte*>(target) + at * row, shape_.dtype, index.size(), shape_.head_dim, row});
+    backend_->gather_rows({source, from.dtype, rows.len, shape_.head_dim, from_row}, index,
+                          {target, shape_.dtype, index.size(), shape_.head_dim, row});
   }
 }
 

@@ -47,7 +47,7 @@ class Context {
                            DType dtype);
   /// The same where most rows are gone already: the system prompt's rows lead the tail's global layers, and what is
   /// left of the document is in `kept`, at least `keep` of each head; its highest-scored rows become the context's,
-  /// head by head. Throws Error{memory}, after which neither is complete.
+  /// layer by layer. Throws Error{memory}, after which neither is complete.
   static Context from_kept(Backend& backend, Tail&& tail, KeptRows&& kept, size_t system_len, Scores scores,
                            const Keep& keep);
   /// A context over rows that are there already: used where they lie on devices that read host memory, copied to
@@ -92,10 +92,10 @@ class Context {
   Context(Backend& backend, CacheShape shape, size_t read_tokens, size_t system_len, Scores scores, const Keep& keep);
   void copy_window(const Tail& tail, size_t layer);
   void copy_scored(const Tail& tail, size_t layer, size_t scored);
-  void copy_kept(const Tail& tail, KeptRows& kept, size_t layer, size_t scored);
+  void copy_kept(const Tail& tail, KeptRows& kept, size_t layer, std::span<const std::vector<uint32_t>> places);
   void copy_rows(const Segment& from, size_t head, std::span<const uint32_t> index, Layer& to);
-  /// Rows `index` of one head to its rows from `at` on.
-  void gather(const Segment& from, size_t head, std::span<const uint32_t> index, const KvRows& to, size_t at);
+  /// Rows `index` of one head.
+  void gather(const Segment& from, size_t head, std::span<const uint32_t> index, const KvRows& to);
 
   Backend* backend_ = nullptr;
   CacheShape shape_;

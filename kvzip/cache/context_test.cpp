@@ -218,21 +218,23 @@ TEST_F(ContextTest, FromKeptRowsIsFromTheTail) {
     CacheShape shape = shape_;
     shape.dtype = dtype;
     KeptRows kept(*backend_, shape);
-    for (size_t i = 0; i < keep.rows.size(); ++i) {
-      const size_t scored = i / kHeads, head = i % kHeads;
-      const std::vector<bool> best = this->kept(scored, head, keep.rows[i] + 5);
-      KeptRows::Change change;
+    for (size_t scored = 0; scored < keep.rows.size() / kHeads; ++scored) {
+      std::vector<std::vector<bool>> best;
+      for (size_t head = 0; head < kHeads; ++head) best.push_back(this->kept(scored, head, keep.at(scored, head) + 5));
+      std::vector<KeptRows::Change> changes(kHeads);
+      const auto update = [&] {
+        kept.update(scored, changes, tail.segment(shape.global_layers()[scored]));
+        changes.assign(kHeads, {});
+      };
       for (size_t row = 0; row < kDocument; ++row) {
-        if (row == kDocument / 3 || row == kDocument / 2) {
-          kept.update(scored, head, change, tail.segment(shape.global_layers()[scored]));
-          change = {};
-          for (uint32_t place = 0; place < kept.positions(scored, head).size(); ++place) change.places.push_back(place);
+        if (row == kDocument / 3 || row == kDocument / 2) update();
+        for (size_t head = 0; head < kHeads; ++head) {
+          if (!best[head][row]) continue;
+          changes[head].rows.push_back(static_cast<uint32_t>(kSystem + row));
+          changes[head].positions.push_back(static_cast<uint32_t>(row));
         }
-        if (!best[row]) continue;
-        change.rows.push_back(static_cast<uint32_t>(kSystem + row));
-        change.positions.push_back(static_cast<uint32_t>(row));
       }
-      kept.update(scored, head, change, tail.segment(shape.global_layers()[scored]));
+      update();
     }
     const Context context = Context::from_kept(*backend_, std::move(tail), std::move(kept), kSystem, scores_, keep);
     EXPECT_EQ(context.held().rows, expected.held().rows);

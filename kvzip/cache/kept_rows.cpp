@@ -1,5 +1,6 @@
 #include "kvzip/cache/kept_rows.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "kvzip/base/check.h"
@@ -7,8 +8,22 @@
 namespace kvzip {
 namespace {
 
-// Of its rows, the room that a head gets beyond them: a chunk adds less than that to most heads.
-constexpr size_t kRoomDivisor = 16;
+// Where each head's rows begin: kernels read 16 bytes at a time.
+constexpr size_t kAlignment = 16;
+
+size_t staying(const KeptRows::Change& change, const KvRows& held) {
+  return change.places ? change.places->size() : held.len;
+}
+
+void update_positions(const KeptRows::Change& change, std::vector<uint32_t>& positions) {
+  if (change.places) {
+    std::vector<uint32_t> left;
+    left.reserve(change.places->size() + change.positions.size());
+    for (const uint32_t place : *change.places) left.push_back(positions[place]);
+    positions = std::move(left);
+  }
+  positions.insert(positions.end(), change.positions.begin(), change.positions.end());
+}
 
 }  // namespace
 
@@ -16,45 +31,45 @@ KeptRows::KeptRows(Backend& backend, CacheShape shape)
     : backend_(&backend), shape_(std::move(shape)), place_of_layer_(shape_.layers()) {
   size_t scored = 0;
   for (const size_t layer : shape_.global_layers()) place_of_layer_[layer] = scored++;
-  heads_.resize(scored * shape_.kv_heads);
-  rows_.resize(heads_.size());
+  memory_.resize(scored);
+  rows_.resize(scored * shape_.kv_heads);
+  positions_.resize(rows_.size());
 }
 
-void KeptRows::update(size_t scored, size_t head_index, const Change& change, const Segment& from) {
-  Head& head = heads_[scored * shape_.kv_heads + head_index];
-  KvRows& held = rows_[scored * shape_.kv_heads + head_index];
-  check(change.rows.size() == change.positions.size(), "each row that is added has a position");
+void KeptRows::update(size_t scored, std::span<const Change> changes, const Segment& from) {
+  check(changes.size() == shape_.kv_heads, "a change for each head");
+  const std::span<KvRows> held = std::span(rows_).subspan(scored * shape_.kv_heads, shape_.kv_heads);
   const size_t row = shape_.head_row_bytes();
-  const size_t len = change.places.size() + change.rows.size();
-  const bool all_stay = change.places.size() == held.len;
-  KvRows next{held.k, held.v, len};
-  Buffer memory;
-  size_t capacity = head.capacity;
-  if (!all_stay || len > capacity) {
-    capacity = len + len / kRoomDivisor;
-    memory = Buffer(*backend_, 2 * capacity * row);
-    next.k = memory.data();
-    next.v = static_cast<std::byte*>(memory.data()) + capacity * row;
+  std::vector<KvRows> next(held.size());
+  std::vector<size_t> begins(held.size());
+  size_t half = 0;
+  for (size_t h = 0; h < held.size(); ++h) {
+    check(changes[h].rows.size() == changes[h].positions.size(), "each row that is added has a position");
+    begins[h] = half;
+    next[h].len = staying(changes[h], held[h]) + changes[h].rows.size();
+    half += (next[h].len * row + kAlignment - 1) / kAlignment * kAlignment;
   }
-  const KvRows& added = from.heads[head_index];
-  const auto gather = [&](const void* source, DType dtype, size_t rows, std::span<const uint32_t> index, void* to,
-                          size_t at) {
-    if (index.empty()) return;
-    backend_->gather_rows({source, dtype, rows, shape_.head_dim, padded_row_bytes(dtype, shape_.head_dim)}, index,
-                          {static_cast<std::byte*>(to) + at * row, shape_.dtype, index.size(), shape_.head_dim, row});
-  };
-  for (const auto& [old, other, to] : {std::tuple{held.k, added.k, next.k}, std::tuple{held.v, added.v, next.v}}) {
-    if (memory.data() != nullptr) gather(old, shape_.dtype, held.len, change.places, to, 0);
-    gather(other, from.dtype, added.len, change.rows, to, change.places.size());
+  Buffer memory = half > 0 ? Buffer(*backend_, 2 * half) : Buffer();
+  std::vector<HeadGather> stay;
+  std::vector<HeadGather> join;
+  for (size_t h = 0; h < held.size(); ++h) {
+    if (next[h].len == 0) continue;
+    const Change& change = changes[h];
+    next[h].k = static_cast<std::byte*>(memory.data()) + begins[h];
+    next[h].v = static_cast<std::byte*>(next[h].k) + half;
+    const size_t before = staying(change, held[h]);
+    stay.push_back({held[h], change.places ? std::span(*change.places) : std::span<const uint32_t>(), before, next[h]});
+    join.push_back({from.heads[h],
+                    change.rows,
+                    change.rows.size(),
+                    {static_cast<std::byte*>(next[h].k) + before * row,
+                     static_cast<std::byte*>(next[h].v) + before * row, change.rows.size()}});
   }
-  std::vector<uint32_t> positions;
-  positions.reserve(len);
-  for (const uint32_t place : change.places) positions.push_back(head.positions[place]);
-  positions.insert(positions.end(), change.positions.begin(), change.positions.end());
-  if (memory.data() != nullptr || len == 0) head.memory = std::move(memory);
-  head.capacity = len == 0 ? 0 : capacity;
-  head.positions = std::move(positions);
-  held = len == 0 ? KvRows{} : next;
+  backend_->gather_heads(stay, shape_.dtype, shape_.dtype, shape_.head_dim);
+  backend_->gather_heads(join, from.dtype, shape_.dtype, shape_.head_dim);
+  for (size_t h = 0; h < held.size(); ++h) update_positions(changes[h], positions_[scored * shape_.kv_heads + h]);
+  std::ranges::copy(next, held.begin());
+  memory_[scored] = std::move(memory);
 }
 
 Segment KeptRows::segment(size_t layer) const {
@@ -70,13 +85,16 @@ size_t KeptRows::pairs() const {
 
 size_t KeptRows::bytes() const {
   size_t bytes = 0;
-  for (const Head& head : heads_) bytes += head.memory.bytes();
+  for (const Buffer& memory : memory_) bytes += memory.bytes();
   return bytes;
 }
 
-void KeptRows::release(size_t scored, size_t head) {
-  heads_[scored * shape_.kv_heads + head] = Head{};
-  rows_[scored * shape_.kv_heads + head] = KvRows{};
+void KeptRows::release(size_t scored) {
+  memory_[scored] = Buffer();
+  for (size_t i = scored * shape_.kv_heads; i < (scored + 1) * shape_.kv_heads; ++i) {
+    rows_[i] = KvRows{};
+    positions_[i].clear();
+  }
 }
 
 }  // namespace kvzip

@@ -56,6 +56,18 @@ std::vector<RepeatInput> repeat_inputs_of(const Model& model, std::span<const To
   return inputs;
 }
 
+/// Logarithms of scores as a learned gate's: the scale of real inputs, heads that differ.
+Gate random_gate(const Model& model, uint64_t seed) {
+  std::mt19937_64 random(seed);
+  GateWeights weights{gate_layers(model).size(), model.config().kv_heads, model.config().hidden, {}, {}};
+  weights.weights.resize(weights.layers * weights.kv_heads * weights.hidden);
+  weights.bias.resize(weights.layers * weights.kv_heads);
+  const double scale = 2 / std::sqrt(static_cast<double>(weights.hidden));
+  for (float& value : weights.weights) value = static_cast<float>(scale * (2 * uniform(random) - 1));
+  for (float& value : weights.bias) value = static_cast<float>(-3 - 2 * uniform(random));
+  return {model, weights};
+}
+
 ProgressFn until_interrupted() {
   return [](const Progress&) { return !interrupted(); };
 }
@@ -131,16 +143,19 @@ std::vector<ScoringFigure> Bench::scoring(size_t tokens) const {
   return figures;
 }
 
-StreamingFigure Bench::streaming(size_t tokens, const StreamOptions& options) const {
+StreamingFigure Bench::streaming(size_t tokens, const StreamOptions& options, bool gated) const {
   const std::vector<TokenId> document = random_ids(tokens, engine_.model.config().vocab, plan_.seed);
   const std::vector<RepeatInput> inputs = repeat_inputs_of(engine_.model, document, options.chunk);
   StreamOptions how = options;
   how.ratio = kCompressed;
   how.inputs = &inputs;
   how.progress = until_interrupted();
+  std::optional<Gate> gate;
+  if (gated) gate.emplace(random_gate(engine_.model, plan_.seed));
+  how.gate = gate ? &*gate : nullptr;
   std::vector<double> all;
   std::vector<double> scorings;
-  StreamingFigure figure{.tokens = tokens};
+  StreamingFigure figure{.tokens = tokens, .gated = gated};
   for (size_t i = 0; i < plan_.repetitions; ++i) {
     const Stopwatch watch;
     const Streamed streamed = stream_ids(engine_.model, {}, document, how);

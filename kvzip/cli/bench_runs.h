@@ -45,6 +45,7 @@ struct ScoringFigure {
 /// Reading, scoring and cutting chunk by chunk, down to kCompressed.
 struct StreamingFigure {
   size_t tokens = 0;
+  bool gated = false;  ///< scored by a gate of random weights, in place of repetitions
   Spread seconds{};
   Spread scoring_seconds{};  ///< of them
   size_t kv_bytes = 0;       ///< of what is left
@@ -68,7 +69,7 @@ class Bench {
   PrefillFigure prefill(size_t tokens) const;
   /// One figure per kind of scoring, in turns over the same readings.
   std::vector<ScoringFigure> scoring(size_t tokens) const;
-  StreamingFigure streaming(size_t tokens, const StreamOptions& options) const;
+  StreamingFigure streaming(size_t tokens, const StreamOptions& options, bool gated) const;
   /// One figure per keep and number of questions. The document is read once; its scores are made up, with heads that
   /// differ by orders of magnitude as real ones do.
   std::vector<DecodeFigure> decode(size_t depth) const;

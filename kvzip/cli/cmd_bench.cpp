@@ -84,6 +84,7 @@ Json to_json(const BenchReport& report, const Engine& engine) {
   }
   for (const StreamingFigure& figure : report.streaming) {
     json["streaming"].push_back({{"tokens", figure.tokens},
+                                 {"scored_by", figure.gated ? "gate" : "repetition"},
                                  {"seconds", json_of(figure.seconds)},
                                  {"scoring_seconds", json_of(figure.scoring_seconds)},
                                  {"kv_bytes", figure.kv_bytes}});
@@ -127,8 +128,8 @@ std::string to_text(const BenchReport& report, const Engine& engine, size_t repe
                "s", ""});
   }
   for (const StreamingFigure& figure : report.streaming) {
-    table.add({"streaming", grouped(figure.tokens), format_percent(kCompressed), text_of(figure.seconds), "s",
-               format_bytes(figure.kv_bytes)});
+    table.add({figure.gated ? "streaming, by a gate" : "streaming", grouped(figure.tokens), format_percent(kCompressed),
+               text_of(figure.seconds), "s", format_bytes(figure.kv_bytes)});
     table.add({"  of it scoring", grouped(figure.tokens), "", text_of(figure.scoring_seconds), "s", ""});
   }
   for (const DecodeFigure& figure : report.decode) {
@@ -158,7 +159,7 @@ BenchPlan plan_of(const BenchFlags& flags) {
   }
   if (!flags.wants("prefill")) plan.prefill.clear();
   if (!flags.wants("scoring")) plan.scoring.clear();
-  if (!flags.wants("streaming")) plan.streaming.clear();
+  if (!flags.wants("streaming") && !flags.wants("gate")) plan.streaming.clear();
   if (!flags.wants("decode")) plan.depths.clear();
   return plan;
 }
@@ -194,8 +195,11 @@ void run_bench(const BenchFlags& flags) {
     for (const ScoringFigure& figure : bench.scoring(tokens)) report.scoring.push_back(figure);
   }
   for (const size_t tokens : plan.streaming) {
-    bar.note(fmt::format("streaming of {}", counted(tokens, "token")));
-    report.streaming.push_back(bench.streaming(tokens, flags.mode.options(flags.reading)));
+    for (const bool gated : {false, true}) {
+      if (!flags.wants(gated ? "gate" : "streaming")) continue;
+      bar.note(fmt::format("streaming of {}{}", counted(tokens, "token"), gated ? ", by a gate" : ""));
+      report.streaming.push_back(bench.streaming(tokens, flags.mode.options(flags.reading), gated));
+    }
   }
   for (const size_t depth : plan.depths) {
     bar.note(fmt::format("decoding after {}", counted(depth, "token")));
@@ -239,9 +243,12 @@ std::function<void()> add_bench(CLI::App& command) {
       ->capture_default_str();
   add_chunk_options(command, flags->mode);
   command.add_option("--seed", plan.seed, "Seed of the random tokens and scores")->capture_default_str();
-  command.add_option("--only", flags->only, "Parts to run: prefill, scoring, streaming, decode")
+  command
+      .add_option(
+          "--only", flags->only,
+          "Parts to run: prefill, scoring, streaming, gate (streaming scored by a gate of random weights), decode")
       ->delimiter(',')
-      ->check(CLI::IsMember({"prefill", "scoring", "streaming", "decode"}))
+      ->check(CLI::IsMember({"prefill", "scoring", "streaming", "gate", "decode"}))
       ->capture_default_str();
   command.add_flag("--quick", flags->quick, "A short run: 512 read, 1,024 scored, decoding after 0 and 1,024");
   add_engine_options(command, flags->engine);
@@ -261,7 +268,7 @@ std::function<void()> add_bench(CLI::App& command) {
       "  kvzip bench --prefill 2048 --depths 4096 --keeps 1,0.3 -r 9 --only prefill,decode\n"
       "  kvzip bench --device cuda --shape llama3.1-8b --context 32768 --kv-type bf16\n"
       "  kvzip bench --gpus 2 --shape llama3.1-8b --context 122880 --kv-type bf16\n"
-      "  kvzip bench --only streaming --streaming 7936           a document that is read, scored and cut in chunks\n"
+      "  kvzip bench --only streaming,gate --streaming 7936      a document that is read, scored and cut in chunks\n"
       "  kvzip bench --only decode --kv-type q8_0                memory of half the size\n"
       "  kvzip bench --json > here.json\n"
       "  kvzip bench kv-cache                                    what a KV cache is worth\n");

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "kvzip/base/check.h"
+#include "kvzip/base/parallel.h"
 
 namespace kvzip {
 namespace {
@@ -42,10 +43,11 @@ void Gate::apply(size_t scored, const ConstView& hidden, GateRoom& room, const V
   maps_[scored]->apply(*backend_, in, room, out);
 }
 
-GateScores::GateScores(const Gate& gate, size_t first, size_t len) : gate_(&gate), first_(first), len_(len) {
-  for (size_t layer = 0; layer < gate.layers().size(); ++layer)
-    logs_.emplace_back(gate.backend(), DType::f32, len, gate.kv_heads());
-}
+GateScores::GateScores(const Gate& gate, size_t first, size_t len)
+    : gate_(&gate),
+      first_(first),
+      len_(len),
+      logs_(gate.backend(), DType::f32, gate.layers().size() * len, gate.kv_heads()) {}
 
 void GateScores::see(const LayerInput& input) {
   const auto found = std::ranges::find(gate_->layers(), input.layer);
@@ -54,23 +56,24 @@ void GateScores::see(const LayerInput& input) {
   if (found == gate_->layers().end() || begin >= end) return;
   const auto scored = static_cast<size_t>(found - gate_->layers().begin());
   gate_->apply(scored, rows_of(input.hidden, begin - input.first_position, end - begin), room_,
-               rows_of(logs_[scored].view(), begin - first_, end - begin));
+               rows_of(logs_.view(), scored * len_ + begin - first_, end - begin));
 }
 
 Scores GateScores::take() const {
   const size_t heads = gate_->kv_heads();
-  Scores scores(logs_.size(), heads, len_);
-  std::vector<float> logs(len_ * heads);
-  for (size_t layer = 0; layer < logs_.size(); ++layer) {
-    gate_->backend().download(logs.data(), logs_[layer].view().data, logs.size() * sizeof(float));
-    for (size_t head = 0; head < heads; ++head) {
-      const auto row = scores.row(layer, head);
-      for (size_t i = 0; i < len_; ++i) {
-        const float log = logs[i * heads + head];
-        row[i] = std::isfinite(log) ? std::exp(std::clamp(log, -kMostLog, kMostLog)) : 0;
+  Scores scores(gate_->layers().size(), heads, len_);
+  std::vector<float> logs(scores.values.size());  // as Scores, but for the order of heads and rows
+  gate_->backend().download(logs.data(), logs_.view().data, logs.size() * sizeof(float));
+  parallel_ranges(scores.layers * heads, 1, [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) {
+      const auto row = scores.row(i / heads, i % heads);
+      const float* const of_layer = logs.data() + i / heads * len_ * heads + i % heads;
+      for (size_t at = 0; at < len_; ++at) {
+        const float log = of_layer[at * heads];
+        row[at] = std::isfinite(log) ? std::exp(std::clamp(log, -kMostLog, kMostLog)) : 0;
       }
     }
-  }
+  });
   return scores;
 }
 

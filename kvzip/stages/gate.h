@@ -65,7 +65,7 @@ class GateScores {
 
   const Gate* gate_;
   size_t first_, len_;
-  std::vector<Tensor> logs_;  // per scored layer, [len, kv_heads]
+  Tensor logs_;  // [scored layers * len, kv_heads]
   GateRoom room_;
 };
 

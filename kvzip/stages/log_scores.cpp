@@ -13,9 +13,12 @@ LogScores::LogScores(Backend& backend, const CacheShape& shape, size_t len)
       layers_(shape.global_layers()),
       heads_(shape.kv_heads),
       log_(backend, DType::f32, layers_.size() * heads_, len) {
-  const std::vector<float> lowest(len, -std::numeric_limits<float>::infinity());
-  for (size_t row = 0; row < log_.view().rows; ++row) {
-    backend.upload(rows_of(log_.view(), row, 1).data, lowest.data(), lowest.size() * sizeof(float));
+  constexpr size_t kPart = size_t{1} << 20U;  // values that are uploaded at once
+  const size_t count = log_.view().rows * len;
+  const std::vector<float> lowest(std::min(count, kPart), -std::numeric_limits<float>::infinity());
+  auto* const values = static_cast<float*>(log_.view().data);
+  for (size_t begin = 0; begin < count; begin += kPart) {
+    backend.upload(values + begin, lowest.data(), std::min(count - begin, kPart) * sizeof(float));
   }
 }
 

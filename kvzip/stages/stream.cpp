@@ -117,13 +117,13 @@ class Stream {
   /// Takes the chunk's best rows out of the tail. Where that is more than may be held, the best of all stay.
   void keep(const RepeatInput& input, const Scores& chunk) {
     const Keep of_chunk = select(chunk, options_.level, chunk_keep_).keep;
+    const size_t kv_heads = chunk.kv_heads;
     std::vector<std::vector<uint32_t>> added(of_chunk.rows.size());
     parallel_ranges(added.size(), 1, [&](size_t begin, size_t end) {
       for (size_t i = begin; i < end; ++i) {
-        const auto from = chunk.row(i / chunk.kv_heads, i % chunk.kv_heads);
-        const auto to = scores_.row(i / chunk.kv_heads, i % chunk.kv_heads).subspan(input.begin, input.len);
-        added[i] = largest_first(from, of_chunk.rows[i]);
-        std::ranges::sort(added[i]);
+        const auto from = chunk.row(i / kv_heads, i % kv_heads);
+        const auto to = scores_.row(i / kv_heads, i % kv_heads).subspan(input.begin, input.len);
+        added[i] = largest_in_order(from, of_chunk.rows[i]);
         std::ranges::transform(from, to.begin(), std::negate());
         for (const uint32_t row : added[i]) to[row] = from[row];
       }
@@ -139,9 +139,8 @@ class Stream {
         changes[i] = change_of(i, input.begin, added[i], cut ? cut->rows[i] : SIZE_MAX);
     });
     const std::vector<size_t> layers = tail_.shape().global_layers();
-    for (size_t i = 0; i < changes.size(); ++i) {
-      const size_t layer = i / chunk.kv_heads;
-      kept_.update(layer, i % chunk.kv_heads, changes[i], tail_.segment(layers[layer]));
+    for (size_t layer = 0; layer < layers.size(); ++layer) {
+      kept_.update(layer, std::span(changes).subspan(layer * kv_heads, kv_heads), tail_.segment(layers[layer]));
     }
   }
 
@@ -149,25 +148,32 @@ class Stream {
   /// of the others become negative: below all that are held or not yet read.
   KeptRows::Change change_of(size_t i, size_t begin, std::span<const uint32_t> added, size_t most) {
     const std::span<const uint32_t> held = kept_.positions(i / scores_.kv_heads, i % scores_.kv_heads);
-    const std::span<float> scores = scores_.row(i / scores_.kv_heads, i % scores_.kv_heads);
-    std::vector<uint32_t> positions(held.begin(), held.end());
-    for (const uint32_t row : added) positions.push_back(static_cast<uint32_t>(begin) + row);
-
-    std::vector<bool> stays(positions.size(), positions.size() <= most);
-    if (positions.size() > most) {
-      std::vector<float> values(positions.size());
-      std::ranges::transform(positions, values.begin(), [&](uint32_t position) { return scores[position]; });
-      for (const uint32_t place : largest_first(values, most)) stays[place] = true;
-    }
     KeptRows::Change change;
-    for (size_t place = 0; place < positions.size(); ++place) {
-      if (!stays[place]) {
-        scores[positions[place]] = -scores[positions[place]];
-      } else if (place < held.size()) {
-        change.places.push_back(static_cast<uint32_t>(place));
+    const auto join = [&](size_t place) {
+      change.rows.push_back(static_cast<uint32_t>(system_) + added[place]);
+      change.positions.push_back(static_cast<uint32_t>(begin) + added[place]);
+    };
+    if (held.size() + added.size() <= most) {
+      for (size_t place = 0; place < added.size(); ++place) join(place);
+      return change;
+    }
+    const std::span<float> scores = scores_.row(i / scores_.kv_heads, i % scores_.kv_heads);
+    const auto position = [&](size_t place) {
+      return place < held.size() ? held[place] : begin + added[place - held.size()];
+    };
+    std::vector<float> values(held.size() + added.size());
+    for (size_t place = 0; place < values.size(); ++place) {
+      float& score = scores[position(place)];
+      values[place] = score;
+      score = -score;
+    }
+    change.places.emplace();
+    for (const uint32_t place : largest_in_order(values, most)) {
+      scores[position(place)] = values[place];
+      if (place < held.size()) {
+        change.places->push_back(place);
       } else {
-        change.rows.push_back(static_cast<uint32_t>(system_) + added[place - held.size()]);
-        change.positions.push_back(positions[place]);
+        join(place - held.size());
       }
     }
     return change;
@@ -184,16 +190,34 @@ class Stream {
   /// Scores of rows that were dropped, which are negative, come below the lowest of those that are held, in the order
   /// that they had: so whoever asks for more rows than are held asks for them too.
   void sink_dropped() {
-    float lowest_held = 1;
-    float most_dropped = 0;
-    for (const float score : scores_.values) {
-      if (score > 0) lowest_held = std::min(lowest_held, score);
-      most_dropped = std::max(most_dropped, -score);
+    struct Bounds {
+      float lowest_held = 1;
+      float most_dropped = 0;
+    };
+    const size_t heads = scores_.layers * scores_.kv_heads;
+    const auto each_head = [&](const auto& work) {
+      parallel_ranges(heads, 1, [&](size_t begin, size_t end) {
+        for (size_t i = begin; i < end; ++i) work(i, scores_.row(i / scores_.kv_heads, i % scores_.kv_heads));
+      });
+    };
+    std::vector<Bounds> bounds(heads);
+    each_head([&](size_t i, std::span<const float> scores) {
+      for (const float score : scores) {
+        if (score > 0) bounds[i].lowest_held = std::min(bounds[i].lowest_held, score);
+        bounds[i].most_dropped = std::max(bounds[i].most_dropped, -score);
+      }
+    });
+    Bounds all;
+    for (const Bounds& each : bounds) {
+      all.lowest_held = std::min(all.lowest_held, each.lowest_held);
+      all.most_dropped = std::max(all.most_dropped, each.most_dropped);
     }
-    const float factor = most_dropped > 0 ? lowest_held / 2 / most_dropped : 0;
-    for (float& score : scores_.values) {
-      if (score <= 0) score *= -factor;
-    }
+    const float factor = all.most_dropped > 0 ? all.lowest_held / 2 / all.most_dropped : 0;
+    each_head([&](size_t, std::span<float> scores) {
+      for (float& score : scores) {
+        if (score <= 0) score *= -factor;
+      }
+    });
   }
 
   const Model& model_;

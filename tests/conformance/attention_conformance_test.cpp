@@ -244,6 +244,27 @@ TEST_P(AttentionConformance, PastAndTail) {
   }
 }
 
+// What streaming asks: a batch over rows kept of earlier chunks, as many of each head as were worth it, and a tail.
+TEST_P(AttentionConformance, ManyQueriesOverRaggedRows) {
+  for (const DType dtype : {DType::bf16, DType::f16}) {
+    for (const size_t group : {1, 4, 5, 7}) {
+      for (const size_t head_dim : {64, 128, 256}) {
+        Problem p = problem(pick(64, 200), pick(1, 8), group, head_dim, 8 * pick(0, 1));
+        p.first_position = 1000;
+        std::vector<size_t> lens(p.kv_heads);
+        for (size_t& len : lens) len = pick(0, 2) == 0 ? 0 : pick(1, 500);
+        add(p, dtype, false, 0, lens);
+        const size_t system = pick(0, 9);
+        add(p, dtype, true, 1000 - system, std::vector<size_t>(p.kv_heads, system + p.tokens));
+        SCOPED_TRACE(describe(p));
+        expect_near(p);
+        p.segments.pop_back();  // a head without rows is then a query that sees nothing
+        expect_near(p);
+      }
+    }
+  }
+}
+
 TEST_P(AttentionConformance, WindowsOverAContextAndATail) {
   for (const size_t tokens : {1, 5, 70}) {
     Problem p = problem(tokens, 2, 2, 64);
@@ -313,6 +334,11 @@ TEST_P(AttentionConformance, ScoresOfARepetition) {
         p.chunk_begin = p.system_len + pick(0, 100);
         p.chunk_len = pick(1, document - p.chunk_begin);
         SCOPED_TRACE(describe(p) + ", chunk " + std::to_string(p.chunk_begin) + " + " + std::to_string(p.chunk_len));
+        expect_near(p);
+        expect_near(p, true);
+        // Local scoring: the queries see nothing but what is scored.
+        p.chunk_begin = p.system_len;
+        p.chunk_len = document - p.system_len;
         expect_near(p);
         expect_near(p, true);
       }

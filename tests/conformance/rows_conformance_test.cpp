@@ -202,6 +202,62 @@ TEST_P(RowsConformance, GatherRowsQuantises) {
   }
 }
 
+/// Heads of any number of rows, some without an index, from and to one piece of memory each.
+TEST_P(RowsConformance, GatherHeads) {
+  for (const auto& [from_type, to_type, head_dim] : {std::tuple{DType::bf16, DType::bf16, size_t{128}},
+                                                     {DType::f16, DType::f16, size_t{24}},
+                                                     {DType::f32, DType::f32, size_t{5}},
+                                                     {DType::q8_0, DType::q8_0, size_t{64}},
+                                                     {DType::f16, DType::q8_0, size_t{64}}}) {
+    const size_t from_row = padded_row_bytes(from_type, head_dim), to_row = padded_row_bytes(to_type, head_dim);
+    for (const size_t heads : {size_t{1}, size_t{11}}) {
+      constexpr size_t kLen = 300;
+      const TestWeight rows(from_type, 2 * heads * kLen, head_dim, 0, random_);
+      const DeviceBytes source(*backend_, rows.bytes);
+      std::vector<std::vector<uint32_t>> indexes(heads);
+      std::vector<size_t> counts(heads);
+      size_t total = 0;
+      for (size_t h = 0; h < heads; ++h) {
+        if (h % 3 == 1) indexes[h] = random_index(kLen);
+        counts[h] = h % 3 == 1 ? indexes[h].size() : h % 4 == 2 ? 0 : random_.between(1, kLen);
+        total += counts[h];
+      }
+      const DeviceBytes target(*backend_, std::vector<std::byte>(2 * total * to_row + 1, std::byte{0xEE}));
+      const auto row_at = [](void* data, size_t row, size_t bytes) {
+        return static_cast<std::byte*>(data) + row * bytes;
+      };
+      std::vector<HeadGather> gathers;
+      size_t at = 0;
+      for (size_t h = 0; h < heads; ++h) {
+        gathers.push_back(
+            {{row_at(source.data(), 2 * h * kLen, from_row), row_at(source.data(), (2 * h + 1) * kLen, from_row), kLen},
+             indexes[h],
+             counts[h],
+             {row_at(target.data(), at, to_row), row_at(target.data(), total + at, to_row), counts[h]}});
+        at += counts[h];
+      }
+      backend_->gather_heads(gathers, from_type, to_type, head_dim);
+      const auto found = target.download<std::byte>();
+      ASSERT_EQ(found.back(), std::byte{0xEE});
+      at = 0;
+      for (size_t h = 0; h < heads; ++h) {
+        for (size_t i = 0; i < counts[h]; ++i, ++at) {
+          const size_t row = indexes[h].empty() ? i : indexes[h][i];
+          for (const size_t value : {0, 1}) {
+            const size_t from = (2 * h + value) * kLen + row;
+            const std::byte* const result = found.data() + (value * total + at) * to_row;
+            if (from_type == to_type) {
+              ASSERT_TRUE(std::equal(result, result + to_row, rows.bytes.data() + from * from_row)) << h << ' ' << i;
+            } else {
+              expect_quantised({rows.row(from), head_dim}, to_type, result);
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Backends, RowsConformance, testing::ValuesIn(all_cases()), case_name);
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "kvzip/backend/cuda/attend.h"
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "kvzip/backend/attend_check.h"
@@ -87,10 +88,41 @@ std::vector<KvRows> joined_rows(std::span<const Segment> segments, size_t bytes_
   return joined;
 }
 
+bool has_rows(const Segment& segment) {
+  return std::ranges::any_of(segment.heads, [](const KvRows& head) { return head.len > 0; });
+}
+
+/// Whether the keys that a score is defined over are all that the queries see, as in local scoring.
+bool sees_what_is_scored(const AttendArgs& args) {
+  const ScoreRequest& score = *args.score;
+  return score.chunk_begin == score.system_len && std::ranges::all_of(args.segments[0].heads, [&](const KvRows& head) {
+           return head.len == score.system_len + score.chunk_len;
+         });
+}
+
+/// Null where the kernels don't take the call.
+std::optional<ScoreArgs> score_args(const AttendArgs& args) {
+  const Segment& document = args.segments[0];
+  const Segment& repetition = args.segments[1];
+  if (document.dtype != repetition.dtype || mask_of(args, document) != Mask::none || !repetition.positional) return {};
+  ScoreArgs score{.q = args.q,
+                  .first_position = args.first_position,
+                  .kv_heads = args.kv_heads,
+                  .group = args.q.cols / args.head_dim / args.kv_heads,
+                  .head_dim = args.head_dim,
+                  .scale = args.scale,
+                  .dtype = document.dtype,
+                  .document = document.heads,
+                  .repetition = repetition.heads,
+                  .repetition_position = repetition.first_position,
+                  .request = *args.score};
+  if (!can_raise_scores(score)) return {};
+  return score;
+}
+
 }  // namespace
 
-// f32 activations are exact mode's, and stay out of the matrix units. Where scores are asked for, they are a pass of
-// their own beside attention that uses every key.
+// f32 activations are exact mode's, and stay out of the matrix units.
 void Attention::run(const AttendArgs& args) {
   check_attend(args, "the GPU");
   check(args.q.dtype == args.out.dtype && (args.q.dtype == DType::f32 || args.q.dtype == DType::bf16),
@@ -98,10 +130,10 @@ void Attention::run(const AttendArgs& args) {
   if (args.q.rows == 0) return;
   if (args.q.dtype == DType::f32) return run_plain(args);
   if (args.score != nullptr) {
-    if (!takes_dense(args) || !run_score(args)) return run_plain(args);
-    return run_dense(args);
+    if (!takes_dense(args) || !run_scored(args)) run_plain(args);
+    return;
   }
-  if (takes_dense(args)) return run_dense(args);
+  if (takes_dense(args)) return run_dense(args, nullptr);
   if (!run_decode({&args, 1})) run_plain(args);
 }
 
@@ -122,15 +154,37 @@ void Attention::run_together(std::span<const AttendArgs> calls) {
 bool Attention::takes_dense(const AttendArgs& args) const {
   if (args.q.rows < kManyQueries && args.score == nullptr) return false;
   if (args.segments.empty() || args.segments.size() > 2) return false;
+  bool any_rows = false;
   for (const Segment& segment : args.segments) {
-    if (segment.dtype != args.segments[0].dtype || !is_dense(segment.heads, segment.dtype, args.head_dim)) return false;
-    if (mask_of(args, segment) == Mask::other) return false;
+    if (!has_rows(segment)) continue;
+    any_rows = true;
+    if (segment.dtype != args.segments[0].dtype) return false;
+    const bool even = is_dense(segment.heads, segment.dtype, args.head_dim);
+    if (even && mask_of(args, segment) == Mask::other) return false;
+    if (!even && (segment.positional || !is_ragged(segment.heads, segment.dtype, args.head_dim))) return false;
   }
-  return is_aligned(args.q) && is_aligned(args.out);
+  return any_rows && is_aligned(args.q) && is_aligned(args.out);
+}
+
+// Scores are a pass of their own beside attention. Where attention sees the very keys that scores are defined over, its
+// sums are theirs.
+bool Attention::run_scored(const AttendArgs& args) {
+  std::optional<ScoreArgs> score = score_args(args);
+  if (!score) return false;
+  const size_t heads = args.q.cols / args.head_dim;
+  float* log_sums = nullptr;
+  if (sees_what_is_scored(args)) {
+    log_sums = static_cast<float*>(log_sums_.at_least(heads * args.q.rows * sizeof(float)));
+    score->log_sums = log_sums;
+  }
+  run_dense(args, log_sums);
+  const size_t bytes = score_workspace_bytes(args.q.rows, args.kv_heads, score->group, args.head_dim);
+  raise_scores(*score, workspace_.at_least(bytes), stream_);
+  return true;
 }
 
 // A document and its continuation are one causal call, instead of two whose parts have to be merged.
-bool Attention::run_joined(const AttendArgs& args) {
+bool Attention::run_joined(const AttendArgs& args, float* log_sums) {
   if (args.segments.size() != 2 || !args.segments[0].positional || !args.segments[1].positional) return false;
   const std::vector<KvRows> rows = joined_rows(args.segments, padded_row_bytes(args.segments[0].dtype, args.head_dim));
   if (rows.empty()) return false;
@@ -139,12 +193,23 @@ bool Attention::run_joined(const AttendArgs& args) {
   AttendArgs joined = args;
   joined.segments = {&whole, 1};
   if (!is_dense(rows, whole.dtype, args.head_dim) || mask_of(joined, whole) != Mask::causal) return false;
-  run_dense(joined);
+  run_dense(joined, log_sums);
   return true;
 }
 
-void Attention::run_dense(const AttendArgs& args) {
-  if (run_joined(args)) return;
+/// Null for heads that lie evenly. `index` counts the call's segments.
+const int32_t* Attention::upload_places(const Segment& segment, const AttendArgs& args, size_t index) {
+  if (is_dense(segment.heads, segment.dtype, args.head_dim)) return nullptr;
+  const std::vector<int32_t> places = places_of(segment.heads, args.q.rows, segment.dtype, args.head_dim);
+  const size_t bytes = places.size() * sizeof(int32_t);
+  auto* const memory = static_cast<std::byte*>(places_.at_least(args.segments.size() * bytes)) + index * bytes;
+  staging_->upload(memory, places.data(), bytes);
+  return reinterpret_cast<const int32_t*>(memory);
+}
+
+// `log_sums`: `[heads, tokens]` of all keys together, or null.
+void Attention::run_dense(const AttendArgs& args, float* log_sums) {
+  if (run_joined(args, log_sums)) return;
   const DType dtype = args.segments[0].dtype;
   const size_t tokens = args.q.rows;
   const size_t heads = args.q.cols / args.head_dim;
@@ -155,21 +220,28 @@ void Attention::run_dense(const AttendArgs& args) {
     convert(q, converted, stream_);
     q = converted;
   }
-  const bool merged = args.segments.size() > 1;
+  std::vector<const Segment*> segments;
+  bool merged = false;  // heads without rows, too, get their zeros there
+  for (const Segment& segment : args.segments) {
+    if (!has_rows(segment)) continue;
+    segments.push_back(&segment);
+    merged = merged || segments.size() > 1 || !is_dense(segment.heads, dtype, args.head_dim);
+  }
   const size_t log_bytes = heads * tokens * sizeof(float);
   const size_t part_bytes = (tokens * line + (merged ? log_bytes : 0) + kAlignment - 1) / kAlignment * kAlignment;
   const bool direct = !merged && dtype == args.out.dtype;
-  auto* memory = direct ? nullptr : static_cast<std::byte*>(parts_.at_least(args.segments.size() * part_bytes));
+  auto* memory = direct ? nullptr : static_cast<std::byte*>(parts_.at_least(segments.size() * part_bytes));
   std::vector<AttendedPart> parts;
-  for (const Segment& segment : args.segments) {
+  for (const Segment* const segment : segments) {
     const View out = direct ? args.out : View{memory, dtype, tokens, args.q.cols, line};
-    float* const log_sums = merged ? reinterpret_cast<float*>(memory + tokens * line) : nullptr;
-    const bool causal = mask_of(args, segment) == Mask::causal;
-    dense_.run({q, segment.heads, args.head_dim, args.scale, causal, causal ? args.window : 0, out, log_sums});
-    parts.push_back({out, log_sums});
+    float* const sums = merged ? reinterpret_cast<float*>(memory + tokens * line) : log_sums;
+    const bool causal = mask_of(args, *segment) == Mask::causal;
+    const int32_t* const places = upload_places(*segment, args, parts.size());
+    dense_.run({q, segment->heads, args.head_dim, args.scale, causal, causal ? args.window : 0, out, sums, places});
+    parts.push_back({out, sums, places == nullptr ? nullptr : places + args.kv_heads});
     memory += direct ? 0 : part_bytes;
   }
-  if (merged) return merge_parts(parts, args.head_dim, args.out, stream_);
+  if (merged) return merge_parts(parts, {args.out, log_sums, args.head_dim, heads / args.kv_heads}, stream_);
   if (!direct) convert(parts[0].out, args.out, stream_);
 }
 
@@ -217,30 +289,6 @@ bool Attention::run_decode(std::span<const AttendArgs> questions) {
   // own.
   decode.overlap_previous = first.segments.back().positional;
   attend_decode(decode, workspace_.at_least(attend_decode_workspace_bytes(rows * group, first.head_dim)), stream_);
-  return true;
-}
-
-// Raises the scores alone. False where the kernels don't take the call.
-bool Attention::run_score(const AttendArgs& args) {
-  const Segment& document = args.segments[0];
-  const Segment& repetition = args.segments[1];
-  if (document.dtype != repetition.dtype || mask_of(args, document) != Mask::none || !repetition.positional)
-    return false;
-  const size_t group = args.q.cols / args.head_dim / args.kv_heads;
-  const ScoreArgs score{.q = args.q,
-                        .first_position = args.first_position,
-                        .kv_heads = args.kv_heads,
-                        .group = group,
-                        .head_dim = args.head_dim,
-                        .scale = args.scale,
-                        .dtype = document.dtype,
-                        .document = document.heads,
-                        .repetition = repetition.heads,
-                        .repetition_position = repetition.first_position,
-                        .request = *args.score};
-  if (!can_raise_scores(score)) return false;
-  raise_scores(score, workspace_.at_least(score_workspace_bytes(args.q.rows, args.kv_heads, group, args.head_dim)),
-               stream_);
   return true;
 }
 

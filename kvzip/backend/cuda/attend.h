@@ -18,6 +18,8 @@ class Attention {
         heads_(memory),
         halves_(memory),
         parts_(memory),
+        places_(memory),
+        log_sums_(memory),
         workspace_(memory),
         dense_(memory, stream) {}
 
@@ -28,17 +30,20 @@ class Attention {
 
  private:
   bool takes_dense(const AttendArgs& args) const;
-  void run_dense(const AttendArgs& args);
-  bool run_joined(const AttendArgs& args);
+  void run_dense(const AttendArgs& args, float* log_sums);
+  bool run_joined(const AttendArgs& args, float* log_sums);
+  const int32_t* upload_places(const Segment& segment, const AttendArgs& args, size_t index);
   bool run_decode(std::span<const AttendArgs> questions);
-  bool run_score(const AttendArgs& args);
+  bool run_scored(const AttendArgs& args);
   void run_plain(const AttendArgs& args);
 
   Staging* staging_;
   cudaStream_t stream_;
-  DeviceScratch heads_;   // addresses of rows, log sums
-  DeviceScratch halves_;  // queries in the type of the rows
-  DeviceScratch parts_;   // attention outputs of single segments
+  DeviceScratch heads_;     // addresses of rows, log sums
+  DeviceScratch halves_;    // queries in the type of the rows
+  DeviceScratch parts_;     // attention outputs of single segments
+  DeviceScratch places_;    // where the heads of ragged segments lie
+  DeviceScratch log_sums_;  // of all keys that a scored call sees
   DeviceScratch workspace_;
   DenseAttention dense_;
 };

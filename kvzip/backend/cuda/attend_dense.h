@@ -1,9 +1,10 @@
-// Attention of many queries over one dense segment with cuDNN's fused kernels (tensor cores; nothing of size
-// [queries, keys] is stored). Graphs are built once per shape and kept. cuDNN is found when it is first needed. Used by
-// one thread at a time.
+// Attention of many queries over one segment with cuDNN's fused kernels (tensor cores; nothing of size [queries, keys]
+// is stored): heads of one length that lie evenly, or heads of different lengths, of which every query sees all rows.
+// Graphs are built once per shape and kept. cuDNN is found when it is first needed. Used by one thread at a time.
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "kvzip/backend/backend.h"
 #include "kvzip/backend/cuda/device_memory.h"
@@ -19,10 +20,20 @@ struct DenseArgs {
   size_t window = 0;          ///< where causal: rows that a query sees, its own included; 0 = all
   View out;                   ///< the shape and type of q
   float* log_sums = nullptr;  ///< `[heads, tokens]`: log of the sum of exp(logits); null = not wanted
+  /// Device memory: places_of() the heads, where they are ragged. What belongs to a head without rows isn't written.
+  const int32_t* places = nullptr;
 };
 
 /// True if every head has as many rows as the first, and keys and values lie evenly spaced and aligned for cuDNN.
 bool is_dense(std::span<const KvRows> heads, DType dtype, size_t head_dim);
+
+/// True if heads of any lengths, not all of them 0, lie so that cuDNN can find them: aligned, whole rows apart, and
+/// within 2^31 values.
+bool is_ragged(std::span<const KvRows> heads, DType dtype, size_t head_dim);
+
+/// What cuDNN needs to know of ragged heads: `[kv_heads]` times the number of queries, `[kv_heads]` lengths, and twice
+/// `[kv_heads + 1]` values from the first key (value) to a head's.
+std::vector<int32_t> places_of(std::span<const KvRows> heads, size_t tokens, DType dtype, size_t head_dim);
 
 class DenseAttention {
  public:

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <vector>
 
+#include "kvzip/backend/cuda/copy_head_rows.h"
 #include "kvzip/backend/cuda/device.h"
 #include "kvzip/backend/cuda/elementwise.h"
 #include "kvzip/backend/cuda/find_candidates.h"
@@ -208,6 +209,16 @@ void CudaBackend::gather_rows(const ConstView& from, std::span<const uint32_t> i
   if (index.empty()) return;
   const Buffer on_gpu = on_device(index.data(), index.size_bytes());
   cuda::gather_rows(from, static_cast<const uint32_t*>(on_gpu.data()), to, stream());
+}
+
+void CudaBackend::gather_heads(std::span<const HeadGather> heads, DType from, DType to, size_t head_dim) {
+  if (from != to || !cuda::can_copy_head_rows(heads, from, head_dim)) {
+    return Backend::gather_heads(heads, from, to, head_dim);
+  }
+  const std::vector<std::byte> plan = cuda::plan_head_rows(heads);
+  if (plan.empty()) return;
+  const Buffer on_gpu = on_device(plan.data(), plan.size());
+  cuda::copy_head_rows(heads, on_gpu.data(), padded_row_bytes(from, head_dim), stream());
 }
 
 void CudaBackend::attend(const AttendArgs& args) {

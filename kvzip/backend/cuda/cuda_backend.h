@@ -50,6 +50,7 @@ class CudaBackend final : public Backend {
   void store_kv(const ConstView& k, const ConstView& v, std::span<const KvRows> heads, DType dtype, size_t at) override;
   void prepare_heads(const HeadRows& rows) override;
   void gather_rows(const ConstView& from, std::span<const uint32_t> index, const View& to) override;
+  void gather_heads(std::span<const HeadGather> heads, DType from, DType to, size_t head_dim) override;
   void attend(const AttendArgs& args) override;
   void attend_together(std::span<const AttendArgs> calls) override;
   void likeliest(const ConstView& logits, std::span<size_t> places) override;

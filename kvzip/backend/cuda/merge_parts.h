@@ -13,9 +13,19 @@ namespace kvzip::cuda {
 struct AttendedPart {
   ConstView out;
   const float* log_sums = nullptr;
+  const int32_t* lengths = nullptr;  ///< `[kv_heads]`: the part has nothing to say of heads of length 0; null = of none
 };
 
-/// At most 4 parts of one type; `out` is f32 or bf16.
-void merge_parts(std::span<const AttendedPart> parts, size_t head_dim, const View& out, cudaStream_t stream);
+/// What the parts become: attention `[tokens, heads * head_dim]` in f32 or bf16, and where they are wanted `[heads,
+/// tokens]` logs of the sums over all parts.
+struct MergedParts {
+  View out;
+  float* log_sums = nullptr;
+  size_t head_dim = 0;
+  size_t group = 1;  ///< heads of a KV head
+};
+
+/// At most 4 parts of one type.
+void merge_parts(std::span<const AttendedPart> parts, const MergedParts& merged, cudaStream_t stream);
 
 }  // namespace kvzip::cuda

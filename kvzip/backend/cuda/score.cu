@@ -77,6 +77,7 @@ ScoreParams make_params(const ScoreArgs& args, void* workspace) {
   params.partial_lse = static_cast<float*>(workspace);
   params.negative_lse = params.partial_lse + layout.partial_lse;
   params.packed = params.negative_lse + layout.negative_lse;
+  params.log_sums = args.log_sums;
   params.log_score = static_cast<float*>(args.request.log_score.data);
   params.log_score_stride = static_cast<int64_t>(args.request.log_score.stride / sizeof(float));
   for (size_t head = 0; head < args.kv_heads; ++head) {
@@ -149,9 +150,14 @@ void raise_scores(const ScoreArgs& args, void* workspace, cudaStream_t stream) {
   };
   run(kernels.pack_queries, dim3(static_cast<unsigned>(params.tokens), heads * static_cast<unsigned>(params.group)),
       static_cast<int>(std::min<size_t>(args.head_dim, 128)), 0, "packing of queries");
-  run(kernels.lse, dim3(heads, static_cast<unsigned>(params.key_splits), row_blocks), kScoreThreads,
-      kernels.shared_bytes, "log-sum-exp of scoring");
-  run(join_lse_kernel, dim3(ceil_div(params.kv_heads * params.padded_rows, 256)), 256, 0, "join of log-sum-exps");
+  const dim3 all_rows(ceil_div(params.kv_heads * params.padded_rows, 256));
+  if (params.log_sums != nullptr) {
+    run(take_lse_kernel, all_rows, 256, 0, "log-sum-exps of scoring");
+  } else {
+    run(kernels.lse, dim3(heads, static_cast<unsigned>(params.key_splits), row_blocks), kScoreThreads,
+        kernels.shared_bytes, "log-sum-exp of scoring");
+    run(join_lse_kernel, all_rows, 256, 0, "join of log-sum-exps");
+  }
   run(kernels.column_max, dim3(column_blocks, static_cast<unsigned>(params.row_splits), heads), kScoreThreads,
       kernels.shared_bytes, "maxima of scoring");
 }

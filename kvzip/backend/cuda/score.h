@@ -24,6 +24,9 @@ struct ScoreArgs {
   std::span<const KvRows> repetition;  ///< `[kv_heads]`; row r stands at repetition_position + r
   size_t repetition_position = 0;
   ScoreRequest request;  ///< its log_score in device memory
+  /// Device memory, `[heads, tokens]`: log of the sum of exp(logit) over all keys that a query's scores are defined
+  /// over, where it is known; null = to be found.
+  const float* log_sums = nullptr;
 };
 
 /// True where raise_scores() handles the types, the head_dim, the alignment and the number of heads.

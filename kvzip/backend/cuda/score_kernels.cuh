@@ -30,12 +30,13 @@ struct ScoreParams {
   int system_len;
   int chunk_begin;
   int chunk_len;
-  int first_visible;    ///< rows of the repetition that token 0 sees; each token sees one more
-  int key_splits;       ///< blocks that share the keys of kScoreRows rows
-  int row_splits;       ///< blocks that share the query rows of kScoreRows columns
-  void* packed;         ///< `[kv_heads, padded_rows, head_dim]`
-  float* partial_lse;   ///< `[key_splits, kv_heads, padded_rows]`
-  float* negative_lse;  ///< `[kv_heads, padded_rows]`; -infinity for rows that don't exist
+  int first_visible;      ///< rows of the repetition that token 0 sees; each token sees one more
+  int key_splits;         ///< blocks that share the keys of kScoreRows rows
+  int row_splits;         ///< blocks that share the query rows of kScoreRows columns
+  void* packed;           ///< `[kv_heads, padded_rows, head_dim]`
+  float* partial_lse;     ///< `[key_splits, kv_heads, padded_rows]`
+  float* negative_lse;    ///< `[kv_heads, padded_rows]`; -infinity for rows that don't exist
+  const float* log_sums;  ///< as ScoreArgs has them
   float* log_score;
   int64_t log_score_stride;  ///< in values
   const void* document[kMaxScoredHeads];
@@ -265,6 +266,18 @@ __global__ void join_lse_kernel(const __grid_constant__ ScoreParams params) {
     sum += exp2f(params.partial_lse[static_cast<int64_t>(split) * count + i] - highest);
   }
   params.negative_lse[i] = i % params.padded_rows < params.rows ? -(highest + log2f(sum)) : -INFINITY;
+}
+
+/// In place of both where the sums are known already. One thread per row of every head, padding included.
+__global__ void take_lse_kernel(const __grid_constant__ ScoreParams params) {
+  constexpr float kLog2OfE = 1.44269504088896F;
+  const int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i >= params.kv_heads * params.padded_rows) return;
+  const int row = i % params.padded_rows;
+  const int head = i / params.padded_rows * params.group + row % params.group;
+  params.negative_lse[i] =
+      row < params.rows ? -kLog2OfE * params.log_sums[static_cast<int64_t>(head) * params.tokens + row / params.group]
+                        : -INFINITY;
 }
 
 /// Raises *to to `value`: bit patterns of floats order as integers, in reverse for negative ones.
