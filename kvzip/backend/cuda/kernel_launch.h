@@ -5,6 +5,7 @@
 #include <cuda_runtime_api.h>
 
 #include <cstddef>
+#include <exception>
 #include <span>
 
 namespace kvzip::cuda {
@@ -35,7 +36,7 @@ class LaunchRecorder {
 };
 
 /// Thrown out of operations that a recording can't repeat.
-struct NotRecordable {};
+struct NotRecordable : std::exception {};
 
 /// Of the calling thread; null = launches go to their streams.
 LaunchRecorder*& launch_recorder();
