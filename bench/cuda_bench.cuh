@@ -59,37 +59,44 @@ inline void fill_random(void* data, size_t bytes, DType dtype) {
   expect(cudaGetLastError());
 }
 
-/// Median seconds of one replay of what `work` queues on a stream.
-inline double graph_seconds(const std::function<void(cudaStream_t)>& work, int repeats = 7) {
-  cudaStream_t stream = nullptr;
-  cudaGraph_t graph = nullptr;
-  cudaGraphExec_t replay = nullptr;
+/// Median seconds of what `work` queues on the stream, after two rounds that only warm up.
+inline double median_seconds(cudaStream_t stream, const std::function<void()>& work, int repeats = 7) {
   cudaEvent_t begin = nullptr;
   cudaEvent_t end = nullptr;
-  expect(cudaStreamCreate(&stream));
   expect(cudaEventCreate(&begin));
   expect(cudaEventCreate(&end));
-  expect(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
-  work(stream);
-  expect(cudaStreamEndCapture(stream, &graph));
-  expect(cudaGraphInstantiate(&replay, graph, 0));
   std::vector<float> times;
   for (int i = 0; i < repeats + 2; ++i) {
     expect(cudaEventRecord(begin, stream));
-    expect(cudaGraphLaunch(replay, stream));
+    work();
     expect(cudaEventRecord(end, stream));
     expect(cudaStreamSynchronize(stream));
     float milliseconds = 0;
     expect(cudaEventElapsedTime(&milliseconds, begin, end));
     if (i >= 2) times.push_back(milliseconds);
   }
-  expect(cudaGraphExecDestroy(replay));
-  expect(cudaGraphDestroy(graph));
   expect(cudaEventDestroy(begin));
   expect(cudaEventDestroy(end));
-  expect(cudaStreamDestroy(stream));
   std::sort(times.begin(), times.end());
   return times[times.size() / 2] * 1e-3;
+}
+
+/// Median seconds of one replay of what `work` queues on a stream.
+inline double graph_seconds(const std::function<void(cudaStream_t)>& work, int repeats = 7) {
+  cudaStream_t stream = nullptr;
+  cudaGraph_t graph = nullptr;
+  cudaGraphExec_t replay = nullptr;
+  expect(cudaStreamCreate(&stream));
+  expect(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
+  work(stream);
+  expect(cudaStreamEndCapture(stream, &graph));
+  expect(cudaGraphInstantiate(&replay, graph, 0));
+  const double seconds = median_seconds(
+      stream, [&] { expect(cudaGraphLaunch(replay, stream)); }, repeats);
+  expect(cudaGraphExecDestroy(replay));
+  expect(cudaGraphDestroy(graph));
+  expect(cudaStreamDestroy(stream));
+  return seconds;
 }
 
 __global__ void copy_kernel(uint4* to, const uint4* from, size_t count) {

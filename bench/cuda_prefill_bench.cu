@@ -48,27 +48,6 @@ float difference(const DeviceMemory& a, const DeviceMemory& b) {
   return value;
 }
 
-double median_seconds(cudaStream_t stream, const std::function<void()>& work) {
-  cudaEvent_t begin = nullptr;
-  cudaEvent_t end = nullptr;
-  expect(cudaEventCreate(&begin));
-  expect(cudaEventCreate(&end));
-  std::vector<float> times;
-  for (int i = 0; i < 9; ++i) {
-    expect(cudaEventRecord(begin, stream));
-    work();
-    expect(cudaEventRecord(end, stream));
-    expect(cudaStreamSynchronize(stream));
-    float milliseconds = 0;
-    expect(cudaEventElapsedTime(&milliseconds, begin, end));
-    if (i >= 2) times.push_back(milliseconds);
-  }
-  expect(cudaEventDestroy(begin));
-  expect(cudaEventDestroy(end));
-  std::sort(times.begin(), times.end());
-  return times[times.size() / 2] * 1e-3;
-}
-
 void measure(const Case& c, cudaStream_t stream) {
   const size_t width = c.heads * c.head_dim;
   const DeviceMemory q(c.tokens * width * 2);

@@ -177,18 +177,8 @@ void Context::copy_kept(const Tail& tail, KeptRows& kept, size_t layer, std::spa
 
 void Context::copy_rows(const Segment& from, size_t head, std::span<const uint32_t> index, Layer& to) {
   to.memory.push_back(head_memory(*backend_, index.size(), shape_.head_row_bytes(), to.heads[head]));
-  gather(from, head, index, to.heads[head]);
-}
-
-void Context::gather(const Segment& from, size_t head, std::span<const uint32_t> index, const KvRows& to) {
-  if (index.empty()) return;
-  const KvRows& rows = from.heads[head];
-  const size_t from_row = padded_row_bytes(from.dtype, shape_.head_dim);
-  const size_t row = shape_.head_row_bytes();
-  for (const auto& [source, target] : {std::pair{rows.k, to.k}, std::pair{rows.v, to.v}}) {
-    backend_->gather_rows({source, from.dtype, rows.len, shape_.head_dim, from_row}, index,
-                          {target, shape_.dtype, index.size(), shape_.head_dim, row});
-  }
+  const HeadGather rows{from.heads[head], index, index.size(), to.heads[head]};
+  backend_->gather_heads({&rows, 1}, from.dtype, shape_.dtype, shape_.head_dim);
 }
 
 size_t Context::bytes() const {

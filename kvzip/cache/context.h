@@ -94,8 +94,6 @@ class Context {
   void copy_scored(const Tail& tail, size_t layer, size_t scored);
   void copy_kept(const Tail& tail, KeptRows& kept, size_t layer, std::span<const std::vector<uint32_t>> places);
   void copy_rows(const Segment& from, size_t head, std::span<const uint32_t> index, Layer& to);
-  /// Rows `index` of one head.
-  void gather(const Segment& from, size_t head, std::span<const uint32_t> index, const KvRows& to);
 
   Backend* backend_ = nullptr;
   CacheShape shape_;

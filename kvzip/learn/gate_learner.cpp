@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <functional>
 
 #include "kvzip/base/error.h"
+#include "kvzip/base/ranking.h"
 
 namespace kvzip {
 namespace {
@@ -25,11 +25,8 @@ float log_score(float score) { return std::log(std::max(score, kLeastScore)); }
 
 /// The logarithm that the best share of the scores exceed.
 float middle_of(const Scores& scores) {
-  std::vector<float> sorted = scores.values;
-  const auto at = sorted.begin() + static_cast<std::ptrdiff_t>(static_cast<double>(sorted.size()) * kBest);
-  if (at == sorted.end()) return 0;
-  std::nth_element(sorted.begin(), at, sorted.end(), std::greater());
-  return log_score(*at);
+  if (scores.values.empty()) return 0;
+  return log_score(nth_largest(scores.values, static_cast<size_t>(static_cast<double>(scores.values.size()) * kBest)));
 }
 
 bool is_held_out(size_t row) { return row / kStretch % kHeldOutEvery == kHeldOutEvery / 2; }

@@ -13,6 +13,10 @@ bool is_next_token(const Batch& batch, const ModelConfig& config) {
          !batch.observe && !batch.on_layer && config.own_kv_layers == config.layers;
 }
 
+void extend_all(Tail& tail) {
+  for (size_t i = 0; i < tail.shape().layers(); ++i) tail.extend(i, 1);
+}
+
 }  // namespace
 
 void Forward::anticipate(const Batch& batch) {
@@ -24,7 +28,7 @@ void Forward::anticipate(const Batch& batch) {
   Tail& tail = *tails_[0];
   try {
     // Rows that have to move for one more do so now, as that isn't done again with every token.
-    for (size_t i = 0; i < tail.shape().layers(); ++i) tail.extend(i, 1);
+    extend_all(tail);
     tail.truncate(first_position_);
     const bool recorded = recording_->record([&] { layers(batch, 1); });
     if (recorded) anticipated_ = {&tail, first_position_};
@@ -40,8 +44,7 @@ bool Forward::replay(const Batch& batch) {
                         anticipated_->position == first_position_;
   forget();
   if (!expected) return false;
-  Tail& tail = *tails_[0];
-  for (size_t i = 0; i < tail.shape().layers(); ++i) tail.extend(i, 1);
+  extend_all(*tails_[0]);
   recording_->replay();
   return true;
 }

@@ -1,6 +1,6 @@
 #include "kvzip/backend/cuda/kernel_launch.h"
 
-#include <array>
+#include <algorithm>
 
 #include "kvzip/backend/cuda/cuda_check.h"
 #include "kvzip/base/check.h"
@@ -17,10 +17,16 @@ void launch_kernel(const KernelLaunch& launch) {
   launch_on_stream(launch);
 }
 
-void launch_on_stream(const KernelLaunch& launch) {
+std::array<void*, kMostKernelParameters> parameter_pointers(const KernelLaunch& launch) {
   check(launch.parameters.size() <= kMostKernelParameters, "a kernel has few parameters");
-  std::array<void*, kMostKernelParameters> parameters{};
-  for (size_t i = 0; i < launch.parameters.size(); ++i) parameters[i] = const_cast<void*>(launch.parameters[i].data);
+  std::array<void*, kMostKernelParameters> pointers{};
+  std::ranges::transform(launch.parameters, pointers.begin(),
+                         [](const KernelParameter& parameter) { return const_cast<void*>(parameter.data); });
+  return pointers;
+}
+
+void launch_on_stream(const KernelLaunch& launch) {
+  auto parameters = parameter_pointers(launch);
   cuda_check(cudaLaunchKernelExC(&launch.config, launch.kernel, parameters.data()), "launching a kernel");
 }
 

@@ -4,6 +4,7 @@
 
 #include <cuda_runtime_api.h>
 
+#include <array>
 #include <cstddef>
 #include <exception>
 #include <span>
@@ -23,6 +24,9 @@ struct KernelLaunch {
 };
 
 inline constexpr size_t kMostKernelParameters = 16;
+
+/// Addresses of the parameters as CUDA takes them, nulls behind.
+std::array<void*, kMostKernelParameters> parameter_pointers(const KernelLaunch& launch);
 
 /// Takes launches in place of streams.
 class LaunchRecorder {

@@ -1,6 +1,5 @@
 #include "kvzip/backend/cuda/kernel_recording.h"
 
-#include <array>
 #include <cstring>
 
 #include "kvzip/backend/cuda/cuda_check.h"
@@ -129,9 +128,8 @@ void KernelRecording::bring_up_to_date(const KernelLaunch& launch) {
   fits_ = updated_ < nodes_.size();
   if (!fits_) return;
   Node& node = nodes_[updated_++];
-  if (node.kernel == launch.kernel && node.is(launch)) return;
-  std::array<void*, kMostKernelParameters> pointers{};
-  for (size_t i = 0; i < launch.parameters.size(); ++i) pointers[i] = const_cast<void*>(launch.parameters[i].data);
+  if (node.is(launch)) return;
+  auto pointers = parameter_pointers(launch);
   cudaKernelNodeParams changed{};
   changed.func = const_cast<void*>(launch.kernel);
   changed.gridDim = launch.config.gridDim;
