@@ -37,7 +37,7 @@ std::vector<uint32_t> sorted_places(const std::vector<float>& values) {
 }
 
 TEST(RankingTest, PlacesAreThoseOfAStableSort) {
-  for (const size_t count : {0, 1, 2, 7, 300, 5000}) {
+  for (const size_t count : {0, 1, 2, 7, 300, 5000, 20000}) {
     const std::vector<float> values = random_values(count, 3);
     const std::vector<uint32_t> expected = sorted_places(values);
     EXPECT_EQ(largest_first(values, count), expected) << count;
@@ -68,6 +68,11 @@ TEST(RankingTest, EqualValuesKeepTheirOrder) {
   std::iota(expected.begin(), expected.end(), 0U);
   EXPECT_EQ(largest_first(values, 1000), expected);
   EXPECT_EQ(nth_largest(values, 999), 0.25F);
+  for (const size_t count : {1000, 30000}) {
+    const std::vector<float> equal(count, -3.0F);
+    const std::vector<uint32_t> first = largest_in_order(equal, 777);
+    EXPECT_TRUE(std::equal(first.begin(), first.end(), expected.begin(), expected.begin() + 777));
+  }
 }
 
 }  // namespace

@@ -217,25 +217,25 @@ TEST_F(ContextTest, FromKeptRowsIsFromTheTail) {
     Tail tail = make_tail();
     CacheShape shape = shape_;
     shape.dtype = dtype;
-    KeptRows kept(*backend_, shape);
-    for (size_t scored = 0; scored < keep.rows.size() / kHeads; ++scored) {
-      std::vector<std::vector<bool>> best;
-      for (size_t head = 0; head < kHeads; ++head) best.push_back(this->kept(scored, head, keep.at(scored, head) + 5));
-      std::vector<KeptRows::Change> changes(kHeads);
-      const auto update = [&] {
-        kept.update(scored, changes, tail.segment(shape.global_layers()[scored]));
-        changes.assign(kHeads, {});
-      };
-      for (size_t row = 0; row < kDocument; ++row) {
-        if (row == kDocument / 3 || row == kDocument / 2) update();
-        for (size_t head = 0; head < kHeads; ++head) {
-          if (!best[head][row]) continue;
-          changes[head].rows.push_back(static_cast<uint32_t>(kSystem + row));
-          changes[head].positions.push_back(static_cast<uint32_t>(row));
-        }
+    KeptRows kept(*backend_, shape, keep.pairs());
+    std::vector<std::vector<bool>> best;
+    for (size_t i = 0; i < keep.rows.size(); ++i) best.push_back(this->kept(i / kHeads, i % kHeads, keep.rows[i] + 5));
+    std::vector<KeptRows::Change> changes(best.size());
+    const auto update = [&] {
+      std::vector<Segment> from;
+      for (const size_t layer : shape.global_layers()) from.push_back(tail.segment(layer));
+      kept.update(changes, from);
+      changes.assign(best.size(), {});
+    };
+    for (size_t row = 0; row < kDocument; ++row) {
+      if (row == kDocument / 3 || row == kDocument / 2) update();
+      for (size_t i = 0; i < best.size(); ++i) {
+        if (!best[i][row]) continue;
+        changes[i].rows.push_back(static_cast<uint32_t>(kSystem + row));
+        changes[i].positions.push_back(static_cast<uint32_t>(row));
       }
-      update();
     }
+    update();
     const Context context = Context::from_kept(*backend_, std::move(tail), std::move(kept), kSystem, scores_, keep);
     EXPECT_EQ(context.held().rows, expected.held().rows);
     EXPECT_EQ(context.read_tokens(), expected.read_tokens());

@@ -4,72 +4,110 @@
 #include <utility>
 
 #include "kvzip/base/check.h"
+#include "kvzip/base/parallel.h"
 
 namespace kvzip {
 namespace {
 
 // Where each head's rows begin: kernels read 16 bytes at a time.
 constexpr size_t kAlignment = 16;
+// Of what a head holds, the most that is taken as room for more: it then moves as often as it grows by so much.
+constexpr double kMostRoom = 0.25;
 
-size_t staying(const KeptRows::Change& change, const KvRows& held) {
-  return change.places ? change.places->size() : held.len;
-}
+size_t staying(const KeptRows::Change& change, size_t held) { return change.places ? change.places->size() : held; }
 
 void update_positions(const KeptRows::Change& change, std::vector<uint32_t>& positions) {
   if (change.places) {
-    std::vector<uint32_t> left;
-    left.reserve(change.places->size() + change.positions.size());
-    for (const uint32_t place : *change.places) left.push_back(positions[place]);
-    positions = std::move(left);
+    size_t next = 0;
+    for (const uint32_t place : *change.places) positions[next++] = positions[place];  // never ahead of `place`
+    positions.resize(next);
   }
   positions.insert(positions.end(), change.positions.begin(), change.positions.end());
 }
 
 }  // namespace
 
-KeptRows::KeptRows(Backend& backend, CacheShape shape)
-    : backend_(&backend), shape_(std::move(shape)), place_of_layer_(shape_.layers()) {
+KeptRows::KeptRows(Backend& backend, CacheShape shape, size_t most)
+    : backend_(&backend), shape_(std::move(shape)), most_(most), place_of_layer_(shape_.layers()) {
   size_t scored = 0;
   for (const size_t layer : shape_.global_layers()) place_of_layer_[layer] = scored++;
   memory_.resize(scored);
   rows_.resize(scored * shape_.kv_heads);
+  capacity_.resize(rows_.size());
   positions_.resize(rows_.size());
 }
 
-void KeptRows::update(size_t scored, std::span<const Change> changes, const Segment& from) {
-  check(changes.size() == shape_.kv_heads, "a change for each head");
+void KeptRows::update(std::span<const Change> changes, std::span<const Segment> from) {
+  check(changes.size() == rows_.size() && from.size() == memory_.size(), "a change for each head, rows for each layer");
+  size_t pairs = 0;
+  for (size_t i = 0; i < changes.size(); ++i) {
+    check(changes[i].rows.size() == changes[i].positions.size(), "each row that is added has a position");
+    pairs += staying(changes[i], rows_[i].len) + changes[i].rows.size();
+  }
+  const double room =
+      pairs < most_ ? static_cast<double>(most_ - pairs) / static_cast<double>(std::max(pairs, size_t{1})) : 0;
+  for (size_t scored = 0; scored < memory_.size(); ++scored) {
+    const auto of_layer = changes.subspan(scored * shape_.kv_heads, shape_.kv_heads);
+    if (!fits(scored, of_layer)) move(scored, of_layer, std::min(room, kMostRoom));
+  }
+  join(changes, from);
+  parallel_ranges(changes.size(), 1, [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) update_positions(changes[i], positions_[i]);
+  });
+}
+
+/// Whether all rows of the layer stay, and the new ones have room behind them.
+bool KeptRows::fits(size_t scored, std::span<const Change> changes) const {
+  const size_t first = scored * shape_.kv_heads;
+  for (size_t h = 0; h < changes.size(); ++h) {
+    if (changes[h].places || rows_[first + h].len + changes[h].rows.size() > capacity_[first + h]) return false;
+  }
+  return true;
+}
+
+/// The rows that stay into new memory, with room for those to come and for `room` times as many more.
+void KeptRows::move(size_t scored, std::span<const Change> changes, double room) {
   const std::span<KvRows> held = std::span(rows_).subspan(scored * shape_.kv_heads, shape_.kv_heads);
+  const std::span<size_t> capacity = std::span(capacity_).subspan(scored * shape_.kv_heads, shape_.kv_heads);
   const size_t row = shape_.head_row_bytes();
-  std::vector<KvRows> next(held.size());
-  std::vector<size_t> begins(held.size());
+  std::vector<size_t> begins, rows;
   size_t half = 0;
   for (size_t h = 0; h < held.size(); ++h) {
-    check(changes[h].rows.size() == changes[h].positions.size(), "each row that is added has a position");
-    begins[h] = half;
-    next[h].len = staying(changes[h], held[h]) + changes[h].rows.size();
-    half += (next[h].len * row + kAlignment - 1) / kAlignment * kAlignment;
+    const size_t needed = staying(changes[h], held[h].len) + changes[h].rows.size();
+    rows.push_back(needed + static_cast<size_t>(static_cast<double>(needed) * room));
+    begins.push_back(half);
+    half += (rows[h] * row + kAlignment - 1) / kAlignment * kAlignment;
   }
   Buffer memory = half > 0 ? Buffer(*backend_, 2 * half) : Buffer();
+  std::vector<KvRows> next(held.size());
   std::vector<HeadGather> stay;
-  std::vector<HeadGather> join;
   for (size_t h = 0; h < held.size(); ++h) {
-    if (next[h].len == 0) continue;
-    const Change& change = changes[h];
+    if (rows[h] == 0) continue;
     next[h].k = static_cast<std::byte*>(memory.data()) + begins[h];
     next[h].v = static_cast<std::byte*>(next[h].k) + half;
-    const size_t before = staying(change, held[h]);
-    stay.push_back({held[h], change.places ? std::span(*change.places) : std::span<const uint32_t>(), before, next[h]});
-    join.push_back({from.heads[h],
-                    change.rows,
-                    change.rows.size(),
-                    {static_cast<std::byte*>(next[h].k) + before * row,
-                     static_cast<std::byte*>(next[h].v) + before * row, change.rows.size()}});
+    next[h].len = staying(changes[h], held[h].len);
+    const auto& places = changes[h].places;
+    stay.push_back({held[h], places ? std::span(*places) : std::span<const uint32_t>(), next[h].len, next[h]});
   }
   backend_->gather_heads(stay, shape_.dtype, shape_.dtype, shape_.head_dim);
-  backend_->gather_heads(join, from.dtype, shape_.dtype, shape_.head_dim);
-  for (size_t h = 0; h < held.size(); ++h) update_positions(changes[h], positions_[scored * shape_.kv_heads + h]);
   std::ranges::copy(next, held.begin());
+  std::ranges::copy(rows, capacity.begin());
   memory_[scored] = std::move(memory);
+}
+
+void KeptRows::join(std::span<const Change> changes, std::span<const Segment> from) {
+  const size_t row = shape_.head_row_bytes();
+  std::vector<HeadGather> joining;
+  for (size_t i = 0; i < changes.size(); ++i) {
+    const size_t count = changes[i].rows.size();
+    if (count == 0) continue;
+    KvRows& held = rows_[i];
+    const KvRows behind{static_cast<std::byte*>(held.k) + held.len * row,
+                        static_cast<std::byte*>(held.v) + held.len * row, count};
+    joining.push_back({from[i / shape_.kv_heads].heads[i % shape_.kv_heads], changes[i].rows, count, behind});
+    held.len += count;
+  }
+  if (!joining.empty()) backend_->gather_heads(joining, from.front().dtype, shape_.dtype, shape_.head_dim);
 }
 
 Segment KeptRows::segment(size_t layer) const {
@@ -93,6 +131,7 @@ void KeptRows::release(size_t scored) {
   memory_[scored] = Buffer();
   for (size_t i = scored * shape_.kv_heads; i < (scored + 1) * shape_.kv_heads; ++i) {
     rows_[i] = KvRows{};
+    capacity_[i] = 0;
     positions_[i].clear();
   }
 }

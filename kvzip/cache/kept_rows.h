@@ -1,6 +1,7 @@
 // KeptRows: what is left of a document while it is still being read. Per global layer and KV head a ragged, growing
 // stretch of rows in reading order, so that attention reads one stretch per head however often rows came and went; all
-// of a layer's lie in one piece of memory. Owns its memory; used by one thread at a time.
+// of a layer's lie in one piece of memory, each head's with some room behind them, so that new ones mostly join where
+// the others lie. Owns its memory; used by one thread at a time.
 #pragma once
 
 #include <cstddef>
@@ -16,8 +17,9 @@ namespace kvzip {
 
 class KeptRows {
  public:
-  /// Holds nothing yet; rows will be of the shape's dtype, which may be a quantised one. `backend` must outlive it.
-  KeptRows(Backend& backend, CacheShape shape);
+  /// Holds nothing yet; rows will be of the shape's dtype, which may be a quantised one. Room is taken for up to `most`
+  /// rows over all heads; more can be held, without any. `backend` must outlive it.
+  KeptRows(Backend& backend, CacheShape shape, size_t most);
 
   /// One head's change: which of its rows stay, and which of another store's rows join them.
   struct Change {
@@ -25,9 +27,10 @@ class KeptRows {
     std::vector<uint32_t> rows{};                   ///< of the other store, ascending
     std::vector<uint32_t> positions{};  ///< in the document, one for each of `rows`; behind all that are held
   };
-  /// Of all heads of a layer; `scored` counts global layers. Moves the whole layer. Throws Error{memory}; the layer is
-  /// then as it was.
-  void update(size_t scored, std::span<const Change> changes, const Segment& from);
+  /// Of all heads, `[global layers * kv_heads]`; `from` are the rows to join, a segment for each global layer, all of
+  /// one type. A layer is moved where rows go or one of its heads has no room left. Throws Error{memory}, after which
+  /// it is no longer complete.
+  void update(std::span<const Change> changes, std::span<const Segment> from);
 
   /// Document positions of one head's rows, ascending.
   std::span<const uint32_t> positions(size_t scored, size_t head) const {
@@ -46,12 +49,18 @@ class KeptRows {
   void release(size_t scored);
 
  private:
+  bool fits(size_t scored, std::span<const Change> changes) const;
+  void move(size_t scored, std::span<const Change> changes, double room);
+  void join(std::span<const Change> changes, std::span<const Segment> from);
+
   Backend* backend_;
   CacheShape shape_;
+  size_t most_;
   std::vector<size_t> place_of_layer_;            // among global layers
   std::vector<Buffer> memory_;                    // per global layer: keys of all heads, then values of all heads
   std::vector<KvRows> rows_;                      // [global layers * kv_heads]
-  std::vector<std::vector<uint32_t>> positions_;  // the same
+  std::vector<size_t> capacity_;                  // rows that each has memory for
+  std::vector<std::vector<uint32_t>> positions_;  // document positions
 };
 
 }  // namespace kvzip

@@ -40,8 +40,10 @@ class Stream {
         chunk_keep_(options.chunk_keep > 0 ? options.chunk_keep : std::max(options.ratio, kChunkKeep)),
         batch_(options.batch > 0 ? options.batch : model.backend().preferred_batch()),
         tail_(model.backend(), model.cache_shape(tail_type(options.kv_type)), 0),
-        kept_(model.backend(), model.cache_shape(options.kv_type)),
-        scores_(tail_.shape().global_layers().size(), tail_.shape().kv_heads, document_.size()),
+        scored_heads_(tail_.shape().global_layers().size() * tail_.shape().kv_heads),
+        most_(
+            static_cast<size_t>(static_cast<double>(scored_heads_ * document_.size()) * options.ratio * (1 + kSlack))),
+        kept_(model.backend(), model.cache_shape(options.kv_type), most_),
         forward_(model) {
     size_t chunk = options.chunk;
     if (options.inputs != nullptr) {
@@ -61,16 +63,16 @@ class Stream {
   }
 
   Streamed run() {
-    double scoring_seconds = 0;
     for (const RepeatInput& input : inputs_) {
       std::optional<GateScores> gated;
       if (options_.gate != nullptr) gated.emplace(*options_.gate, system_ + input.begin, input.len);
       read(input, gated ? gated->observe() : ObserveFn());
-      model_.backend().synchronize();  // so that each part's time is its own
-      const Clock::time_point start = Clock::now();
-      if (scores_.layers > 0) keep(input, gated ? gated->take() : repeat(input));
+      if (scores_.values.empty()) scores_ = no_scores();  // host memory is taken while the device reads
+      if (scored_heads_ > 0) {
+        keep(input, gated ? scores_by(*gated) : repeat(input));
+        scoring_seconds_ += std::chrono::duration<double>(Clock::now() - scoring_since_).count();
+      }
       tail_.keep_front(system_);
-      scoring_seconds += std::chrono::duration<double>(Clock::now() - start).count();
     }
     Selection selection = select(scores_, options_.level, options_.ratio);
     limit_to_held(selection.keep);
@@ -78,11 +80,19 @@ class Stream {
     Context context = Context::from_kept(model_.backend(), std::move(tail_), std::move(kept_), system_,
                                          std::move(scores_), selection.keep);
     model_.backend().synchronize();
-    return {std::move(prompt_), std::move(document_), std::move(context), selection.threshold, scoring_seconds};
+    return {std::move(prompt_), std::move(document_), std::move(context), selection.threshold, scoring_seconds_};
   }
 
  private:
-  bool repeats() const { return options_.gate == nullptr && scores_.layers > 0; }
+  bool repeats() const { return options_.gate == nullptr && scored_heads_ > 0; }
+
+  Scores no_scores() const { return {tail_.shape().global_layers().size(), tail_.shape().kv_heads, document_.size()}; }
+
+  // Once the chunk is read, so that each part's time is its own.
+  void begin_scoring() {
+    model_.backend().synchronize();
+    scoring_since_ = Clock::now();
+  }
 
   void advance(std::span<const TokenId> tokens, const Batch& each) {
     run_batches(forward_, tokens, batch_, each, [&](size_t done) {
@@ -103,11 +113,17 @@ class Stream {
     advance(tokens, {.tail = &tail_, .past = kept_.empty() ? PastFn() : PastFn(past), .observe = observe});
   }
 
+  Scores scores_by(const GateScores& gated) {
+    begin_scoring();
+    return gated.take();
+  }
+
   Scores repeat(const RepeatInput& input) {
     LogScores scores(model_.backend(), tail_.shape(), input.len);
     const ScoreRequest keys{.system_len = system_, .chunk_begin = system_, .chunk_len = input.len, .log_score = {}};
     Tail repeated = tail_.continuation();
     repeated.reserve(input.ids.size(), batch_);
+    begin_scoring();
     advance(input.ids, {.tail = &repeated, .past = past_of(tail_), .score = [&](size_t kv_layer) {
                           return scores.request(kv_layer, 0, keys);
                         }});
@@ -129,19 +145,16 @@ class Stream {
       }
     });
     std::optional<Keep> cut;
-    const double most = static_cast<double>(scores_.values.size()) * options_.ratio * (1 + kSlack);
-    if (static_cast<double>(kept_.pairs() + of_chunk.pairs()) > most)
-      cut = select(scores_, options_.level, options_.ratio).keep;
+    if (kept_.pairs() + of_chunk.pairs() > most_) cut = select(scores_, options_.level, options_.ratio).keep;
 
     std::vector<KeptRows::Change> changes(added.size());
     parallel_ranges(changes.size(), 1, [&](size_t begin, size_t end) {
       for (size_t i = begin; i < end; ++i)
         changes[i] = change_of(i, input.begin, added[i], cut ? cut->rows[i] : SIZE_MAX);
     });
-    const std::vector<size_t> layers = tail_.shape().global_layers();
-    for (size_t layer = 0; layer < layers.size(); ++layer) {
-      kept_.update(layer, std::span(changes).subspan(layer * kv_heads, kv_heads), tail_.segment(layers[layer]));
-    }
+    std::vector<Segment> chunk_rows;
+    for (const size_t layer : tail_.shape().global_layers()) chunk_rows.push_back(tail_.segment(layer));
+    kept_.update(changes, chunk_rows);
   }
 
   /// Of one head, the rows held and those of the chunk at `begin` that are added; of both the best `most`. The scores
@@ -167,15 +180,12 @@ class Stream {
       values[place] = score;
       score = -score;
     }
-    change.places.emplace();
-    for (const uint32_t place : largest_in_order(values, most)) {
-      scores[position(place)] = values[place];
-      if (place < held.size()) {
-        change.places->push_back(place);
-      } else {
-        join(place - held.size());
-      }
-    }
+    std::vector<uint32_t> best = largest_in_order(values, most);
+    for (const uint32_t place : best) scores[position(place)] = values[place];
+    const auto of_chunk = std::ranges::lower_bound(best, held.size());
+    std::for_each(of_chunk, best.end(), [&](uint32_t place) { join(place - held.size()); });
+    best.erase(of_chunk, best.end());
+    change.places = std::move(best);
     return change;
   }
 
@@ -226,12 +236,16 @@ class Stream {
   size_t system_;  // rows of the prompt
   double chunk_keep_;
   size_t batch_;
-  Tail tail_;  // [system prompt | the chunk that is read]
+  Tail tail_;            // [system prompt | the chunk that is read]
+  size_t scored_heads_;  // of all layers
+  size_t most_;          // rows held at once
   KeptRows kept_;
   Scores scores_;  // of the rows held; negative for those dropped, 0 for those to come
   Forward forward_;
   std::vector<RepeatInput> inputs_;
   size_t total_ = 0, done_ = 0;
+  Clock::time_point scoring_since_ = Clock::now();
+  double scoring_seconds_ = 0;
 };
 
 }  // namespace
