@@ -17,7 +17,8 @@ namespace {
 
 /// Queries from which on a dense kernel's tiles are filled well enough.
 constexpr size_t kManyQueries = 64;
-constexpr size_t kAlignment = 256;  ///< of outputs of segments
+constexpr size_t kAlignment = 256;                    ///< of outputs of segments
+constexpr size_t kMostQueryBytes = size_t{1} << 31U;  ///< so that any place among queries is an int32_t
 
 /// Rows begin at multiples of 16 bytes, as the kernels' wide loads want them.
 bool is_aligned(const ConstView& view) {
@@ -163,7 +164,7 @@ bool Attention::takes_dense(const AttendArgs& args) const {
     if (even && mask_of(args, segment) == Mask::other) return false;
     if (!even && (segment.positional || !is_ragged(segment.heads, segment.dtype, args.head_dim))) return false;
   }
-  return any_rows && is_aligned(args.q) && is_aligned(args.out);
+  return any_rows && is_aligned(args.q) && is_aligned(args.out) && args.q.rows * args.q.stride < kMostQueryBytes;
 }
 
 // Scores are a pass of their own beside attention. Where attention sees the very keys that scores are defined over, its
@@ -197,14 +198,11 @@ bool Attention::run_joined(const AttendArgs& args, float* log_sums) {
   return true;
 }
 
-/// Null for heads that lie evenly. `index` counts the call's segments.
-const int32_t* Attention::upload_places(const Segment& segment, const AttendArgs& args, size_t index) {
-  if (is_dense(segment.heads, segment.dtype, args.head_dim)) return nullptr;
-  const std::vector<int32_t> places = places_of(segment.heads, args.q.rows, segment.dtype, args.head_dim);
-  const size_t bytes = places.size() * sizeof(int32_t);
-  auto* const memory = static_cast<std::byte*>(places_.at_least(args.segments.size() * bytes)) + index * bytes;
-  staging_->upload(memory, places.data(), bytes);
-  return reinterpret_cast<const int32_t*>(memory);
+/// Those of segment number `index` of `count`, all of which have as many.
+const int32_t* Attention::upload_places(std::span<const int32_t> places, size_t index, size_t count) {
+  auto* const all = static_cast<int32_t*>(places_.at_least(count * places.size_bytes()));
+  staging_->upload(all + index * places.size(), places.data(), places.size_bytes());
+  return all + index * places.size();
 }
 
 // `log_sums`: `[heads, tokens]` of all keys together, or null.
@@ -236,9 +234,16 @@ void Attention::run_dense(const AttendArgs& args, float* log_sums) {
     const View out = direct ? args.out : View{memory, dtype, tokens, args.q.cols, line};
     float* const sums = merged ? reinterpret_cast<float*>(memory + tokens * line) : log_sums;
     const bool causal = mask_of(args, *segment) == Mask::causal;
-    const int32_t* const places = upload_places(*segment, args, parts.size());
+    AttendedPart part{.out = out, .log_sums = sums};
+    const int32_t* places = nullptr;
+    if (!is_dense(segment->heads, dtype, args.head_dim)) {
+      places = upload_places(places_of(segment->heads, q, out, args.head_dim), parts.size(), segments.size());
+      const RaggedPlaces ragged(places, args.kv_heads);
+      part.lengths = ragged.lengths;
+      part.turns = ragged.turns;
+    }
     dense_.run({q, segment->heads, args.head_dim, args.scale, causal, causal ? args.window : 0, out, sums, places});
-    parts.push_back({out, sums, places == nullptr ? nullptr : places + args.kv_heads});
+    parts.push_back(part);
     memory += direct ? 0 : part_bytes;
   }
   if (merged) return merge_parts(parts, {args.out, log_sums, args.head_dim, heads / args.kv_heads}, stream_);

@@ -32,7 +32,7 @@ class Attention {
   bool takes_dense(const AttendArgs& args) const;
   void run_dense(const AttendArgs& args, float* log_sums);
   bool run_joined(const AttendArgs& args, float* log_sums);
-  const int32_t* upload_places(const Segment& segment, const AttendArgs& args, size_t index);
+  const int32_t* upload_places(std::span<const int32_t> places, size_t index, size_t count);
   bool run_decode(std::span<const AttendArgs> questions);
   bool run_scored(const AttendArgs& args);
   void run_plain(const AttendArgs& args);

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <compare>
+#include <functional>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <string>
 #include <unordered_map>
 
@@ -26,7 +28,19 @@ constexpr const char* kLibrary = "libcudnn.so.9";
 constexpr size_t kMostGraphs = 1024;
 constexpr size_t kAlignment = 16;
 
-enum Uid : int64_t { kQ = 1, kK, kV, kOut, kLogSums, kQueryLengths, kRowLengths, kKeyPlaces, kValuePlaces };
+enum Uid : int64_t {
+  kQ = 1,
+  kK,
+  kV,
+  kOut,
+  kLogSums,
+  kQueryLengths,
+  kRowLengths,
+  kKeyPlaces,
+  kValuePlaces,
+  kQueryPlaces,
+  kOutPlaces
+};
 
 /// The most rows that ragged heads are said to have come in steps of this, so that growing heads stay of one shape.
 constexpr int64_t kRaggedRows = int64_t{1} << 20;
@@ -152,8 +166,9 @@ std::unique_ptr<Graph> build(cudnnHandle_t handle, const Shape& shape) {
   const auto strides = [&](int64_t row) {
     return std::vector<int64_t>{shape.ragged ? shape.heads * shape.dim : shape.tokens * row, shape.dim, row, 1};
   };
-  const Tensor q =
-      graph.tensor(fe::graph::Tensor_attributes().set_uid(kQ).set_dim(dims).set_stride(strides(shape.q_stride)));
+  auto queries = fe::graph::Tensor_attributes().set_uid(kQ).set_dim(dims).set_stride(strides(shape.q_stride));
+  if (shape.ragged) queries.set_ragged_offset(add_numbers(graph, kQueryPlaces, shape.batch + 1));
+  const Tensor q = graph.tensor(queries);
   const Tensor k = add_rows(graph, kK, shape, shape.k_stride, kKeyPlaces);
   const Tensor v = add_rows(graph, kV, shape, shape.v_stride, kValuePlaces);
   auto options = fe::graph::SDPA_attributes().set_generate_stats(shape.log_sums).set_attn_scale(shape.scale);
@@ -168,6 +183,7 @@ std::unique_ptr<Graph> build(cudnnHandle_t handle, const Shape& shape) {
   }
   const auto [out, stats] = graph.sdpa(q, k, v, options);
   out->set_output(true).set_uid(kOut).set_dim(dims).set_stride(strides(shape.out_stride));
+  if (shape.ragged) out->set_ragged_offset(add_numbers(graph, kOutPlaces, shape.batch + 1));
   if (shape.log_sums) {
     stats->set_output(true)
         .set_uid(kLogSums)
@@ -237,19 +253,41 @@ bool is_ragged(std::span<const KvRows> heads, DType dtype, size_t head_dim) {
   });
 }
 
-std::vector<int32_t> places_of(std::span<const KvRows> heads, size_t tokens, DType dtype, size_t head_dim) {
+RaggedPlaces::RaggedPlaces(const int32_t* places, size_t kv_heads)
+    : tokens(places),
+      lengths(tokens + kv_heads),
+      keys(lengths + kv_heads),
+      values(keys + kv_heads + 1),
+      queries(values + kv_heads + 1),
+      outs(queries + kv_heads + 1),
+      turns(outs + kv_heads + 1) {}
+
+std::vector<int32_t> places_of(std::span<const KvRows> heads, const ConstView& q, const View& out, size_t head_dim) {
   const KvRows start = start_of(heads);
-  std::vector<int32_t> places(heads.size(), static_cast<int32_t>(tokens));
-  for (const KvRows& head : heads) places.push_back(static_cast<int32_t>(head.len));
+  std::vector<size_t> order(heads.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::ranges::stable_sort(order, std::greater(), [&](size_t h) { return heads[h].len; });
+  std::vector<int32_t> places;
+  const auto add = [&](size_t number) { places.push_back(static_cast<int32_t>(number)); };
+  for (const size_t h : order) add(heads[h].len == 0 ? 0 : q.rows);
+  for (const size_t h : order) add(heads[h].len);
   for (const auto rows : {&KvRows::k, &KvRows::v}) {
-    int64_t end = 0;
-    for (const KvRows& head : heads) {
-      const int64_t at = head.len == 0 ? 0 : spacing(start.*rows, head.*rows, row_bytes(dtype, 1));
-      places.push_back(static_cast<int32_t>(at));
-      end = std::max(end, at + static_cast<int64_t>(head.len * head_dim));
+    size_t end = 0;
+    for (const size_t h : order) {
+      const int64_t at = heads[h].len == 0 ? 0 : spacing(start.*rows, heads[h].*rows, row_bytes(q.dtype, 1));
+      add(static_cast<size_t>(at));
+      end = std::max(end, static_cast<size_t>(at) + heads[h].len * head_dim);
     }
-    places.push_back(static_cast<int32_t>(end));
+    add(end);
   }
+  const size_t group_cols = q.cols / heads.size();
+  for (const size_t stride : {q.stride, out.stride}) {
+    for (const size_t h : order) add(h * group_cols);
+    add(q.rows * (stride / row_bytes(q.dtype, 1)));
+  }
+  const size_t turns = places.size();
+  places.resize(turns + heads.size());
+  for (size_t turn = 0; turn < order.size(); ++turn) places[turns + order[turn]] = static_cast<int32_t>(turn);
   return places;
 }
 
@@ -265,12 +303,14 @@ void DenseAttention::run(const DenseArgs& args) {
       {kQ, const_cast<void*>(args.q.data)}, {kK, start.k}, {kV, start.v}, {kOut, args.out.data}};
   if (args.log_sums != nullptr) pointers[kLogSums] = args.log_sums;
   if (args.places != nullptr) {
-    auto* const places = const_cast<int32_t*>(args.places);
-    const size_t heads = args.heads.size();
-    pointers.insert({{kQueryLengths, places},
-                     {kRowLengths, places + heads},
-                     {kKeyPlaces, places + 2 * heads},
-                     {kValuePlaces, places + 3 * heads + 1}});
+    const RaggedPlaces places(args.places, args.heads.size());
+    const auto bind = [&](Uid uid, const int32_t* numbers) { pointers[uid] = const_cast<int32_t*>(numbers); };
+    bind(kQueryLengths, places.tokens);
+    bind(kRowLengths, places.lengths);
+    bind(kKeyPlaces, places.keys);
+    bind(kValuePlaces, places.values);
+    bind(kQueryPlaces, places.queries);
+    bind(kOutPlaces, places.outs);
   }
   void* const workspace = graph.workspace_bytes == 0 ? nullptr : workspace_.at_least(graph.workspace_bytes);
   fe_check(graph.graph.execute(cudnn_->handle, pointers, workspace), "attention");

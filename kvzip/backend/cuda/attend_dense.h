@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "kvzip/backend/backend.h"
@@ -20,7 +21,8 @@ struct DenseArgs {
   size_t window = 0;          ///< where causal: rows that a query sees, its own included; 0 = all
   View out;                   ///< the shape and type of q
   float* log_sums = nullptr;  ///< `[heads, tokens]`: log of the sum of exp(logits); null = not wanted
-  /// Device memory: places_of() the heads, where they are ragged. What belongs to a head without rows isn't written.
+  /// Device memory: places_of() the heads, where they are ragged. What belongs to a head without rows isn't written,
+  /// and log_sums are in the order of places.
   const int32_t* places = nullptr;
 };
 
@@ -31,9 +33,23 @@ bool is_dense(std::span<const KvRows> heads, DType dtype, size_t head_dim);
 /// within 2^31 values.
 bool is_ragged(std::span<const KvRows> heads, DType dtype, size_t head_dim);
 
-/// What cuDNN needs to know of ragged heads: `[kv_heads]` times the number of queries, `[kv_heads]` lengths, and twice
-/// `[kv_heads + 1]` values from the first key (value) to a head's.
-std::vector<int32_t> places_of(std::span<const KvRows> heads, size_t tokens, DType dtype, size_t head_dim);
+/// What cuDNN needs to know of ragged heads: each KV head's rows and queries, heads with the most rows first, so that
+/// none of them is begun when the others are done. Places are in values, from the first head's.
+struct RaggedPlaces {
+  const int32_t* tokens;   ///< `[kv_heads]` queries
+  const int32_t* lengths;  ///< `[kv_heads]` rows
+  const int32_t* keys;     ///< `[kv_heads + 1]` places, as the following
+  const int32_t* values;
+  const int32_t* queries;
+  const int32_t* outs;
+  const int32_t* turns;  ///< `[kv_heads]` in their own order: which one of the above each is
+
+  /// Within numbers that places_of() gave for so many heads.
+  RaggedPlaces(const int32_t* places, size_t kv_heads);
+};
+
+/// The numbers of RaggedPlaces for q and out of DenseArgs, which are of the rows' type.
+std::vector<int32_t> places_of(std::span<const KvRows> heads, const ConstView& q, const View& out, size_t head_dim);
 
 class DenseAttention {
  public:

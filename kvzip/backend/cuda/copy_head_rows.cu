@@ -11,7 +11,7 @@ namespace {
 constexpr unsigned kThreads = 256;
 using Unit = uint4;  ///< what a thread moves
 
-/// One head's part of the work. A plan is an array of them, then all indexes one after the other.
+/// One head's part of the work. A plan is an array of them.
 struct Move {
   const Unit *k, *v;
   Unit *to_k, *to_v;
@@ -20,7 +20,7 @@ struct Move {
 };
 
 /// One thread per unit of a key and the same one of its value. Grid: stretches of all rows' units.
-__global__ void copy_heads(const Move* moves, unsigned count, size_t rows, size_t units) {
+__global__ void copy_heads(const Move* moves, unsigned count, const uint32_t* indexes, size_t rows, size_t units) {
   const size_t item = static_cast<size_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   const size_t row = item / units;
   if (row >= rows) return;
@@ -30,7 +30,6 @@ __global__ void copy_heads(const Move* moves, unsigned count, size_t rows, size_
     (moves[middle].first <= row ? low : high) = middle;
   }
   const Move& move = moves[low];
-  const auto* const indexes = reinterpret_cast<const uint32_t*>(moves + count);
   const size_t at = row - move.first;
   const size_t from = (move.index < 0 ? at : indexes[move.index + at]) * units + item % units;
   const size_t to = at * units + item % units;
@@ -61,12 +60,7 @@ bool can_copy_head_rows(std::span<const HeadGather> heads, DType dtype, size_t h
 }
 
 std::vector<std::byte> plan_head_rows(std::span<const HeadGather> heads) {
-  const size_t count = moves_of(heads);
-  if (count == 0) return {};
-  size_t indexes = 0;
-  for (const HeadGather& head : heads) indexes += head.index.size();
-  std::vector<std::byte> plan(count * sizeof(Move) + indexes * sizeof(uint32_t));
-  std::byte* const index_start = plan.data() + count * sizeof(Move);
+  std::vector<std::byte> plan(moves_of(heads) * sizeof(Move));
   std::byte* next = plan.data();
   size_t row = 0;
   size_t index = 0;
@@ -80,8 +74,6 @@ std::vector<std::byte> plan_head_rows(std::span<const HeadGather> heads) {
                     row,
                     head.index.empty() ? -1 : static_cast<int64_t>(index)};
     std::memcpy(next, &move, sizeof(move));
-    if (!head.index.empty())
-      std::memcpy(index_start + index * sizeof(uint32_t), head.index.data(), head.index.size_bytes());
     next += sizeof(move);
     row += head.count;
     index += head.index.size();
@@ -89,11 +81,12 @@ std::vector<std::byte> plan_head_rows(std::span<const HeadGather> heads) {
   return plan;
 }
 
-void copy_head_rows(std::span<const HeadGather> heads, const void* plan, size_t row_bytes, cudaStream_t stream) {
+void copy_head_rows(std::span<const HeadGather> heads, const void* plan, const uint32_t* indexes, size_t row_bytes,
+                    cudaStream_t stream) {
   const size_t rows = rows_of(heads);
   const size_t units = row_bytes / sizeof(Unit);
   copy_heads<<<blocks_for(rows * units, kThreads), kThreads, 0, stream>>>(static_cast<const Move*>(plan),
-                                                                          moves_of(heads), rows, units);
+                                                                          moves_of(heads), indexes, rows, units);
   check_launch("gathering rows of heads");
 }
 

@@ -58,6 +58,20 @@ Buffer CudaBackend::on_device(const void* host, size_t bytes) {
   return buffer;
 }
 
+/// Of all heads one after the other, each from where it lies.
+Buffer CudaBackend::indexes_on_device(std::span<const HeadGather> heads) {
+  size_t count = 0;
+  for (const HeadGather& head : heads) count += head.index.size();
+  if (count == 0) return {};
+  Buffer buffer(*this, count * sizeof(uint32_t));
+  auto* next = static_cast<uint32_t*>(buffer.data());
+  for (const HeadGather& head : heads) {
+    staging_.upload(next, head.index.data(), head.index.size_bytes());
+    next += head.index.size();
+  }
+  return buffer;
+}
+
 void* CudaBackend::acquire(size_t bytes) {
   stream();
   return memory_.acquire(bytes);
@@ -218,7 +232,9 @@ void CudaBackend::gather_heads(std::span<const HeadGather> heads, DType from, DT
   const std::vector<std::byte> plan = cuda::plan_head_rows(heads);
   if (plan.empty()) return;
   const Buffer on_gpu = on_device(plan.data(), plan.size());
-  cuda::copy_head_rows(heads, on_gpu.data(), padded_row_bytes(from, head_dim), stream());
+  const Buffer indexes = indexes_on_device(heads);
+  cuda::copy_head_rows(heads, on_gpu.data(), static_cast<const uint32_t*>(indexes.data()),
+                       padded_row_bytes(from, head_dim), stream());
 }
 
 void CudaBackend::attend(const AttendArgs& args) {

@@ -63,6 +63,7 @@ class CudaBackend final : public Backend {
  private:
   /// A device copy of host values that lives until later operations of the stream are done with it.
   Buffer on_device(const void* host, size_t bytes);
+  Buffer indexes_on_device(std::span<const HeadGather> heads);
 
   size_t index_;
   Precision precision_ = Precision::fast;

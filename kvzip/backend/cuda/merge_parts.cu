@@ -13,6 +13,7 @@ template <class In>
 struct Parts {
   Rows<const In> out[kMostParts];
   const float* log_sums[kMostParts];
+  const int32_t* turns[kMostParts];
   const int32_t* lengths[kMostParts];
 };
 
@@ -31,8 +32,10 @@ __global__ void merge(Parts<In> parts, int count, Shape shape, Rows<Out> out, fl
   const size_t head = col / shape.head_dim;
   const size_t at = head * shape.tokens + token;
   const auto log_sum = [&](int p) {
-    const bool none = parts.lengths[p] != nullptr && parts.lengths[p][head / shape.group] == 0;
-    return none ? -INFINITY : parts.log_sums[p][at];
+    if (parts.turns[p] == nullptr) return parts.log_sums[p][at];
+    const size_t turn = parts.turns[p][head / shape.group];
+    if (parts.lengths[p][turn] == 0) return -INFINITY;
+    return parts.log_sums[p][(turn * shape.group + head % shape.group) * shape.tokens + token];
   };
   float highest = -INFINITY;
   for (int p = 0; p < count; ++p) highest = fmaxf(highest, log_sum(p));
@@ -68,6 +71,7 @@ void merge_parts(std::span<const AttendedPart> parts, const MergedParts& merged,
       for (size_t p = 0; p < parts.size(); ++p) {
         some.out[p] = rows_as<In>(parts[p].out);
         some.log_sums[p] = parts[p].log_sums;
+        some.turns[p] = parts[p].turns;
         some.lengths[p] = parts[p].lengths;
       }
       merge<In, Out><<<blocks_for(out.rows * out.cols / kPack, kThreads), kThreads, 0, stream>>>(

@@ -9,11 +9,12 @@
 namespace kvzip::cuda {
 
 /// One stretch: attention outputs `[tokens, heads * head_dim]` in f16 or bf16, and `[heads, tokens]` f32 logs of the
-/// sums of exponentials.
+/// sums of exponentials. Where KV heads took turns in an order of their own, so do these logs.
 struct AttendedPart {
   ConstView out;
   const float* log_sums = nullptr;
-  const int32_t* lengths = nullptr;  ///< `[kv_heads]`: the part has nothing to say of heads of length 0; null = of none
+  const int32_t* turns = nullptr;    ///< `[kv_heads]`: each one's turn; null = their own order, and all have keys
+  const int32_t* lengths = nullptr;  ///< `[turns]`: the part has nothing to say of heads of length 0
 };
 
 /// What the parts become: attention `[tokens, heads * head_dim]` in f32 or bf16, and where they are wanted `[heads,
