@@ -24,8 +24,11 @@ void parallel_run(size_t threads, const Body& body) {
     body(size_t{0});
     return;
   }
-#pragma omp parallel num_threads(static_cast <int>(threads))
-  body(static_cast<size_t>(omp_get_thread_num()));
+  // Always by a team of all threads: libgomp ends those that a smaller team leaves out, and starts them again for the
+  // next larger one, which takes longer than most loops.
+  const size_t team = std::max(threads, thread_count());
+#pragma omp parallel num_threads(static_cast <int>(team))
+  if (const auto thread = static_cast<size_t>(omp_get_thread_num()); thread < threads) body(thread);
 }
 
 /// Splits [0, count) into one contiguous range per thread and calls body(begin, end) for each that isn't empty.
