@@ -105,16 +105,25 @@ void sort_by_digit(const std::vector<Entry>& from, std::vector<Entry>& to, unsig
 
 }  // namespace
 
-float nth_largest(std::span<const float> values, size_t n) {
+float nth_largest(std::span<const float> values, size_t n) { return nth_largest(std::span(&values, 1), n); }
+
+float nth_largest(std::span<const std::span<const float>> parts, size_t n) {
   constexpr size_t kGrain = size_t{1} << 16U;  // values worth a thread
-  check(n < values.size(), "nth_largest: there is an n-th value");
+  size_t count = 0;
+  for (const auto& part : parts) count += part.size();
+  check(n < count, "nth_largest: there is an n-th value");
   uint32_t key = 0;
   for (unsigned digit = kDigits; digit-- > 0;) {
     Counts<size_t> counts{};
     std::mutex mutex;
-    parallel_ranges(values.size(), kGrain, [&](size_t begin, size_t end) {
+    parallel_ranges(count, kGrain, [&](size_t begin, size_t end) {
       Counts<size_t> own{};
-      count_digits(values.subspan(begin, end - begin), digit, key, own);
+      size_t first = 0;  // of a part among all values
+      for (const auto& part : parts) {
+        const size_t from = std::max(begin, first), to = std::min(end, first + part.size());
+        if (from < to) count_digits(part.subspan(from - first, to - from), digit, key, own);
+        first += part.size();
+      }
       const std::lock_guard lock(mutex);
       std::ranges::transform(counts, own, counts.begin(), std::plus());
     });

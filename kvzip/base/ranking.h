@@ -11,6 +11,8 @@ namespace kvzip {
 /// The value at place `n` (0 = the largest) of the values in descending order; n is below their number. Uses all
 /// threads.
 float nth_largest(std::span<const float> values, size_t n);
+/// The same of the values of all parts together.
+float nth_largest(std::span<const std::span<const float>> parts, size_t n);
 
 /// Places of the `count` largest values, largest first, equal ones in their order. On the calling thread.
 std::vector<uint32_t> largest_first(std::span<const float> values, size_t count);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -58,6 +59,9 @@ TEST(RankingTest, TheNthLargestIsWhereSortingPutsIt) {
     std::sort(sorted.begin(), sorted.end(), std::greater<>());
     for (const size_t n : {size_t{0}, count / 3, count / 2, count - 1}) {
       EXPECT_EQ(nth_largest(values, n), sorted[n]) << n << " of " << count;
+      const std::span<const float> all = values;
+      const std::array parts{all.first(count / 7), all.first(0), all.subspan(count / 7)};
+      EXPECT_EQ(nth_largest(parts, n), sorted[n]) << n << " of " << count;
     }
   }
 }

@@ -75,10 +75,7 @@ Context Context::from_kept(Backend& backend, Tail&& tail, KeptRows&& kept, size_
   parallel_ranges(places.size(), 1, [&](size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) {
       const std::span<const uint32_t> positions = kept.positions(i / keep.kv_heads, i % keep.kv_heads);
-      const auto all = context.scores_.row(i / keep.kv_heads, i % keep.kv_heads);
-      std::vector<float> held(positions.size());
-      std::ranges::transform(positions, held.begin(), [&](uint32_t position) { return all[position]; });
-      places[i] = largest_first(held, keep.rows[i]);
+      places[i] = largest_first(kept.scores(i / keep.kv_heads, i % keep.kv_heads), keep.rows[i]);
       context.order_[i].resize(places[i].size());
       std::ranges::transform(places[i], context.order_[i].begin(), [&](uint32_t place) { return positions[place]; });
     }

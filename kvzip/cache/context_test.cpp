@@ -233,6 +233,7 @@ TEST_F(ContextTest, FromKeptRowsIsFromTheTail) {
         if (!best[i][row]) continue;
         changes[i].rows.push_back(static_cast<uint32_t>(kSystem + row));
         changes[i].positions.push_back(static_cast<uint32_t>(row));
+        changes[i].scores.push_back(scores_.row(i / kHeads, i % kHeads)[row]);
       }
     }
     update();

@@ -16,13 +16,15 @@ constexpr double kMostRoom = 0.25;
 
 size_t staying(const KeptRows::Change& change, size_t held) { return change.places ? change.places->size() : held; }
 
-void update_positions(const KeptRows::Change& change, std::vector<uint32_t>& positions) {
+/// What is known of each row: of those that stay, and of those that join.
+template <class Value>
+void update_values(const KeptRows::Change& change, const std::vector<Value>& joining, std::vector<Value>& values) {
   if (change.places) {
     size_t next = 0;
-    for (const uint32_t place : *change.places) positions[next++] = positions[place];  // never ahead of `place`
-    positions.resize(next);
+    for (const uint32_t place : *change.places) values[next++] = values[place];  // never ahead of `place`
+    values.resize(next);
   }
-  positions.insert(positions.end(), change.positions.begin(), change.positions.end());
+  values.insert(values.end(), joining.begin(), joining.end());
 }
 
 }  // namespace
@@ -35,14 +37,17 @@ KeptRows::KeptRows(Backend& backend, CacheShape shape, size_t most)
   rows_.resize(scored * shape_.kv_heads);
   capacity_.resize(rows_.size());
   positions_.resize(rows_.size());
+  scores_.resize(rows_.size());
 }
 
 void KeptRows::update(std::span<const Change> changes, std::span<const Segment> from) {
   check(changes.size() == rows_.size() && from.size() == memory_.size(), "a change for each head, rows for each layer");
   size_t pairs = 0;
   for (size_t i = 0; i < changes.size(); ++i) {
-    check(changes[i].rows.size() == changes[i].positions.size(), "each row that is added has a position");
-    pairs += staying(changes[i], rows_[i].len) + changes[i].rows.size();
+    const size_t joining = changes[i].rows.size();
+    check(joining == changes[i].positions.size() && joining == changes[i].scores.size(),
+          "each row that is added has a position and a score");
+    pairs += staying(changes[i], rows_[i].len) + joining;
   }
   const double room =
       pairs < most_ ? static_cast<double>(most_ - pairs) / static_cast<double>(std::max(pairs, size_t{1})) : 0;
@@ -52,7 +57,10 @@ void KeptRows::update(std::span<const Change> changes, std::span<const Segment> 
   }
   join(changes, from);
   parallel_ranges(changes.size(), 1, [&](size_t begin, size_t end) {
-    for (size_t i = begin; i < end; ++i) update_positions(changes[i], positions_[i]);
+    for (size_t i = begin; i < end; ++i) {
+      update_values(changes[i], changes[i].positions, positions_[i]);
+      update_values(changes[i], changes[i].scores, scores_[i]);
+    }
   });
 }
 
@@ -133,6 +141,7 @@ void KeptRows::release(size_t scored) {
     rows_[i] = KvRows{};
     capacity_[i] = 0;
     positions_[i].clear();
+    scores_[i].clear();
   }
 }
 

@@ -26,6 +26,7 @@ class KeptRows {
     std::optional<std::vector<uint32_t>> places{};  ///< of the rows that stay, ascending; none = all of them
     std::vector<uint32_t> rows{};                   ///< of the other store, ascending
     std::vector<uint32_t> positions{};  ///< in the document, one for each of `rows`; behind all that are held
+    std::vector<float> scores{};        ///< one for each of `rows`
   };
   /// Of all heads, `[global layers * kv_heads]`; `from` are the rows to join, a segment for each global layer, all of
   /// one type. A layer is moved where rows go or one of its heads has no room left. Throws Error{memory}, after which
@@ -36,6 +37,8 @@ class KeptRows {
   std::span<const uint32_t> positions(size_t scored, size_t head) const {
     return positions_[scored * shape_.kv_heads + head];
   }
+  /// Their scores.
+  std::span<const float> scores(size_t scored, size_t head) const { return scores_[scored * shape_.kv_heads + head]; }
   /// All rows of a global layer as attend() takes them: every query sees them all.
   Segment segment(size_t layer) const;
   /// Whether any row is held.
@@ -60,7 +63,8 @@ class KeptRows {
   std::vector<Buffer> memory_;                    // per global layer: keys of all heads, then values of all heads
   std::vector<KvRows> rows_;                      // [global layers * kv_heads]
   std::vector<size_t> capacity_;                  // rows that each has memory for
-  std::vector<std::vector<uint32_t>> positions_;  // document positions
+  std::vector<std::vector<uint32_t>> positions_;  // the same, of each row
+  std::vector<std::vector<float>> scores_;
 };
 
 }  // namespace kvzip

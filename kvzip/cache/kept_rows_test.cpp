@@ -45,6 +45,8 @@ class KeptRowsTest : public testing::TestWithParam<DType> {
   }
 };
 
+float score_of(size_t position) { return static_cast<float>(position * 7 % 31); }
+
 struct Expected {
   std::vector<uint32_t> positions;
   std::vector<std::string> keys, values;
@@ -83,6 +85,7 @@ TEST_P(KeptRowsTest, HoldsWhatManyRandomChangesLeave) {
         const size_t at = (kFront + row) * kDim;
         change.rows.push_back(static_cast<uint32_t>(kFront + row));
         change.positions.push_back(static_cast<uint32_t>(begin + row));
+        change.scores.push_back(score_of(begin + row));
         next.positions.push_back(static_cast<uint32_t>(begin + row));
         next.keys.push_back(stored(static_cast<const float*>(from.heads[head].k) + at));
         next.values.push_back(stored(static_cast<const float*>(from.heads[head].v) + at));
@@ -101,6 +104,8 @@ TEST_P(KeptRowsTest, HoldsWhatManyRandomChangesLeave) {
       ASSERT_EQ(held.len, expected[i].positions.size());
       const auto positions = kept.positions(i / kHeads, i % kHeads);
       ASSERT_TRUE(std::equal(positions.begin(), positions.end(), expected[i].positions.begin()));
+      const auto scores = kept.scores(i / kHeads, i % kHeads);
+      ASSERT_TRUE(std::ranges::equal(scores, positions, {}, {}, &score_of));
       const size_t row = kept_shape.head_row_bytes();
       for (size_t place = 0; place < held.len; ++place) {
         ASSERT_EQ(std::string(static_cast<const char*>(held.k) + place * row, row), expected[i].keys[place]);
@@ -133,6 +138,7 @@ TEST_P(KeptRowsTest, MovesOnlyWhereThereIsNoRoom) {
       for (uint32_t row = begin; row < begin + kStep; ++row) {
         change.rows.push_back(row);
         change.positions.push_back(row);
+        change.scores.push_back(score_of(row));
       }
     }
     const void* const before = kept.segment(0).heads[0].k;
@@ -150,6 +156,7 @@ TEST_P(KeptRowsTest, MovesOnlyWhereThereIsNoRoom) {
   kept.update(changes, std::array{tail.segment(0), tail.segment(2)});
   EXPECT_EQ(kept.pairs(), kMost - kRows + 3);
   EXPECT_EQ(kept.positions(0, 0).back(), 399U);
+  EXPECT_EQ(kept.scores(0, 0).back(), score_of(399));
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, KeptRowsTest, testing::Values(DType::f32, DType::q8_0, DType::q4_0),

@@ -29,4 +29,21 @@ struct Scores {
   }
 };
 
+/// Scores of some rows of each head where all others score lower, which is all that choosing the best rows takes:
+/// views, valid as long as what they were made of.
+struct BestScores {
+  size_t layers = 0;
+  size_t kv_heads = 0;
+  size_t len = 0;                               ///< rows of the document, with those that aren't here
+  std::vector<std::span<const float>> heads{};  ///< `[layers * kv_heads]` of at most `len` scores
+};
+/// Of all rows.
+inline BestScores all_of(const Scores& scores) {
+  BestScores all{scores.layers, scores.kv_heads, scores.len};
+  for (size_t i = 0; i < scores.layers * scores.kv_heads; ++i) {
+    all.heads.push_back(scores.row(i / scores.kv_heads, i % scores.kv_heads));
+  }
+  return all;
+}
+
 }  // namespace kvzip

@@ -52,5 +52,8 @@ struct Selection {
 Selection select(const Scores& scores, Level level, double ratio, const HeadScores& heads);
 /// The same with the document's own head scores.
 Selection select(const Scores& scores, Level level, double ratio);
+/// The same by the best scores alone, for any level but `head`. Of a head it may keep more rows than these are of; the
+/// threshold is below all floats where all of these are kept.
+Selection select(const BestScores& scores, Level level, double ratio);
 
 }  // namespace kvzip

@@ -6,7 +6,7 @@
 namespace kvzip {
 
 /// Level::per_layer and Level::pyramid for 0 < ratio < 1: rows per head, in a `keep` of the scores' shape.
-Selection select_per_layer(const Scores& scores, double ratio, Keep keep);
-Selection select_pyramid(const Scores& scores, double ratio, Keep keep);
+Selection select_per_layer(const BestScores& scores, double ratio, Keep keep);
+Selection select_pyramid(const BestScores& scores, double ratio, Keep keep);
 
 }  // namespace kvzip

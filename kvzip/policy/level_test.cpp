@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <random>
 
@@ -46,6 +47,34 @@ TEST(Level, MatchesTheOriginalOnScoresWithTies) {
     ++compared;
   }
   EXPECT_EQ(compared, 60U);
+}
+
+TEST(Level, TheBestScoresAreEnough) {
+  std::mt19937 random(11);
+  std::uniform_int_distribution<int> steps(-40, 60);  // many ties; what is below 0 isn't among the best
+  for (int round = 0; round < 20; ++round) {
+    Scores scores(3, 2, 41);
+    for (float& value : scores.values) value = static_cast<float>(steps(random)) / 64;
+    std::vector<std::vector<float>> best(6);
+    BestScores views{3, 2, 41};
+    for (size_t i = 0; i < best.size(); ++i) {
+      std::ranges::copy_if(scores.row(i / 2, i % 2), std::back_inserter(best[i]),
+                           [](float score) { return score >= 0; });
+      views.heads.emplace_back(best[i]);
+    }
+    for (const Level level : {Level::pair, Level::pair_uniform, Level::per_layer, Level::pyramid}) {
+      for (const double ratio : {0.05, 0.3, 0.5, 0.8, 1.0}) {
+        const Keep all = select(scores, level, ratio).keep;
+        const Keep found = select(views, level, ratio).keep;
+        for (size_t i = 0; i < best.size(); ++i) {
+          const size_t held = best[i].size();
+          EXPECT_EQ(std::min<size_t>(found.rows[i], held), std::min<size_t>(all.rows[i], held))
+              << level_name(level) << " at " << ratio;
+        }
+      }
+    }
+    EXPECT_EQ(select(views, Level::pair, 0.3).threshold, select(scores, Level::pair, 0.3).threshold);
+  }
 }
 
 TEST(Level, HeadKeepsOrDropsWholeHeadsByTheRuleForPairs) {

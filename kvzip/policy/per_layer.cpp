@@ -33,15 +33,15 @@ std::vector<size_t> share_out(const std::vector<std::vector<float>>& heads, size
 
 }  // namespace
 
-Selection select_per_layer(const Scores& scores, double ratio, Keep keep) {
+Selection select_per_layer(const BestScores& scores, double ratio, Keep keep) {
   const auto rows = static_cast<size_t>(static_cast<double>(scores.len) * ratio);
   const auto sure = static_cast<size_t>(static_cast<double>(rows) * kFloor);
   for (size_t layer = 0; layer < scores.layers; ++layer) {
     std::vector<std::vector<float>> others;  // what each head has beyond its sure rows
     for (size_t head = 0; head < scores.kv_heads; ++head) {
-      const auto row = scores.row(layer, head);
+      const auto row = scores.heads[layer * scores.kv_heads + head];
       others.emplace_back(row.begin(), row.end());
-      const auto best = others.back().begin() + static_cast<std::ptrdiff_t>(sure);
+      const auto best = others.back().begin() + static_cast<std::ptrdiff_t>(std::min(sure, row.size()));
       std::nth_element(others.back().begin(), best, others.back().end(), std::greater<>());
       others.back().erase(others.back().begin(), best);
     }

@@ -13,7 +13,7 @@ constexpr double kSteepness = 20;
 
 }  // namespace
 
-Selection select_pyramid(const Scores& scores, double ratio, Keep keep) {
+Selection select_pyramid(const BestScores& scores, double ratio, Keep keep) {
   const auto len = static_cast<double>(scores.len);
   const double mean = len * ratio;
   double least = mean / kSteepness;

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <functional>
 #include <optional>
 #include <utility>
 
@@ -74,13 +73,14 @@ class Stream {
       }
       tail_.keep_front(system_);
     }
-    Selection selection = select(scores_, options_.level, options_.ratio);
+    Selection selection = select(held_scores(), options_.level, options_.ratio);
     limit_to_held(selection.keep);
     sink_dropped();
     Context context = Context::from_kept(model_.backend(), std::move(tail_), std::move(kept_), system_,
                                          std::move(scores_), selection.keep);
     model_.backend().synchronize();
-    return {std::move(prompt_), std::move(document_), std::move(context), selection.threshold, scoring_seconds_};
+    return {std::move(prompt_), std::move(document_), std::move(context), std::max(selection.threshold, 0.0F),
+            scoring_seconds_};
   }
 
  private:
@@ -130,63 +130,62 @@ class Stream {
     return scores.take();
   }
 
+  BestScores held_scores() const {
+    BestScores held{scores_.layers, scores_.kv_heads, scores_.len};
+    for (size_t i = 0; i < scored_heads_; ++i) held.heads.push_back(kept_.scores(i / held.kv_heads, i % held.kv_heads));
+    return held;
+  }
+
   /// Takes the chunk's best rows out of the tail. Where that is more than may be held, the best of all stay.
   void keep(const RepeatInput& input, const Scores& chunk) {
     const Keep of_chunk = select(chunk, options_.level, chunk_keep_).keep;
-    const size_t kv_heads = chunk.kv_heads;
-    std::vector<std::vector<uint32_t>> added(of_chunk.rows.size());
-    parallel_ranges(added.size(), 1, [&](size_t begin, size_t end) {
-      for (size_t i = begin; i < end; ++i) {
-        const auto from = chunk.row(i / kv_heads, i % kv_heads);
-        const auto to = scores_.row(i / kv_heads, i % kv_heads).subspan(input.begin, input.len);
-        added[i] = largest_in_order(from, of_chunk.rows[i]);
-        std::ranges::transform(from, to.begin(), std::negate());
-        for (const uint32_t row : added[i]) to[row] = from[row];
+    std::vector<KeptRows::Change> changes(scored_heads_);
+    each_head([&](size_t i, std::span<float> scores) {
+      const auto from = chunk.row(i / chunk.kv_heads, i % chunk.kv_heads);
+      std::ranges::copy(from, scores.subspan(input.begin, input.len).begin());
+      for (const uint32_t row : largest_in_order(from, of_chunk.rows[i])) {
+        changes[i].rows.push_back(static_cast<uint32_t>(system_) + row);
+        changes[i].positions.push_back(static_cast<uint32_t>(input.begin) + row);
+        changes[i].scores.push_back(from[row]);
       }
     });
-    std::optional<Keep> cut;
-    if (kept_.pairs() + of_chunk.pairs() > most_) cut = select(scores_, options_.level, options_.ratio).keep;
-
-    std::vector<KeptRows::Change> changes(added.size());
-    parallel_ranges(changes.size(), 1, [&](size_t begin, size_t end) {
-      for (size_t i = begin; i < end; ++i)
-        changes[i] = change_of(i, input.begin, added[i], cut ? cut->rows[i] : SIZE_MAX);
-    });
+    if (kept_.pairs() + of_chunk.pairs() > most_) cut(changes);
     std::vector<Segment> chunk_rows;
     for (const size_t layer : tail_.shape().global_layers()) chunk_rows.push_back(tail_.segment(layer));
     kept_.update(changes, chunk_rows);
   }
 
-  /// Of one head, the rows held and those of the chunk at `begin` that are added; of both the best `most`. The scores
-  /// of the others become negative: below all that are held or not yet read.
-  KeptRows::Change change_of(size_t i, size_t begin, std::span<const uint32_t> added, size_t most) {
-    const std::span<const uint32_t> held = kept_.positions(i / scores_.kv_heads, i % scores_.kv_heads);
-    KeptRows::Change change;
-    const auto join = [&](size_t place) {
-      change.rows.push_back(static_cast<uint32_t>(system_) + added[place]);
-      change.positions.push_back(static_cast<uint32_t>(begin) + added[place]);
-    };
-    if (held.size() + added.size() <= most) {
-      for (size_t place = 0; place < added.size(); ++place) join(place);
-      return change;
+  /// Of the rows held and those that `changes` add to them, the best of all heads stay.
+  void cut(std::vector<KeptRows::Change>& changes) {
+    std::vector<std::vector<float>> all(changes.size());
+    each_head([&](size_t i, std::span<float>) {
+      const std::span<const float> held = kept_.scores(i / scores_.kv_heads, i % scores_.kv_heads);
+      all[i].reserve(held.size() + changes[i].scores.size());
+      all[i].assign(held.begin(), held.end());
+      all[i].insert(all[i].end(), changes[i].scores.begin(), changes[i].scores.end());
+    });
+    const BestScores best{scores_.layers, scores_.kv_heads, scores_.len, {all.begin(), all.end()}};
+    const Keep keep = select(best, options_.level, options_.ratio).keep;
+    each_head([&](size_t i, std::span<float>) {
+      if (all[i].size() > keep.rows[i]) drop(changes[i], all[i], keep.rows[i]);
+    });
+  }
+
+  /// Of one head's rows held and those that `change` adds, with their scores, leaves the best `most`.
+  static void drop(KeptRows::Change& change, std::span<const float> scores, size_t most) {
+    const size_t held = scores.size() - change.rows.size();
+    std::vector<uint32_t> best = largest_in_order(scores, most);
+    const auto of_chunk = std::ranges::lower_bound(best, held);
+    KeptRows::Change left;
+    for (auto place = of_chunk; place != best.end(); ++place) {
+      const size_t added = *place - held;
+      left.rows.push_back(change.rows[added]);
+      left.positions.push_back(change.positions[added]);
+      left.scores.push_back(change.scores[added]);
     }
-    const std::span<float> scores = scores_.row(i / scores_.kv_heads, i % scores_.kv_heads);
-    const auto position = [&](size_t place) {
-      return place < held.size() ? held[place] : begin + added[place - held.size()];
-    };
-    std::vector<float> values(held.size() + added.size());
-    for (size_t place = 0; place < values.size(); ++place) {
-      float& score = scores[position(place)];
-      values[place] = score;
-      score = -score;
-    }
-    std::vector<uint32_t> best = largest_in_order(values, most);
-    for (const uint32_t place : best) scores[position(place)] = values[place];
-    const auto of_chunk = std::ranges::lower_bound(best, held.size());
-    std::for_each(of_chunk, best.end(), [&](uint32_t place) { join(place - held.size()); });
     best.erase(of_chunk, best.end());
-    change.places = std::move(best);
-    return change;
+    left.places = std::move(best);
+    change = std::move(left);
   }
 
   /// Rules that count rows may name more of a head than were ever kept.
@@ -197,25 +196,39 @@ class Stream {
     }
   }
 
-  /// Scores of rows that were dropped, which are negative, come below the lowest of those that are held, in the order
-  /// that they had: so whoever asks for more rows than are held asks for them too.
+  /// Calls work(head, its scores) for all scored heads, by all threads.
+  template <class Work>
+  void each_head(const Work& work) {
+    parallel_ranges(scored_heads_, 1, [&](size_t begin, size_t end) {
+      for (size_t i = begin; i < end; ++i) work(i, scores_.row(i / scores_.kv_heads, i % scores_.kv_heads));
+    });
+  }
+
+  /// Calls work(score, whether its row is held) for all rows of a head.
+  template <class Work>
+  void each_row(size_t i, std::span<float> scores, const Work& work) const {
+    const std::span<const uint32_t> held = kept_.positions(i / scores_.kv_heads, i % scores_.kv_heads);
+    size_t next = 0;
+    for (size_t row = 0; row < scores.size(); ++row) {
+      const bool is_held = next < held.size() && held[next] == row;
+      next += static_cast<size_t>(is_held);
+      work(scores[row], is_held);
+    }
+  }
+
+  /// Scores of rows that were dropped come below the lowest of those that are held, in the order that they had: so
+  /// whoever asks for more rows than are held asks for them too.
   void sink_dropped() {
     struct Bounds {
       float lowest_held = 1;
       float most_dropped = 0;
     };
-    const size_t heads = scores_.layers * scores_.kv_heads;
-    const auto each_head = [&](const auto& work) {
-      parallel_ranges(heads, 1, [&](size_t begin, size_t end) {
-        for (size_t i = begin; i < end; ++i) work(i, scores_.row(i / scores_.kv_heads, i % scores_.kv_heads));
+    std::vector<Bounds> bounds(scored_heads_);
+    each_head([&](size_t i, std::span<float> scores) {
+      each_row(i, scores, [&](float score, bool is_held) {
+        if (is_held && score > 0) bounds[i].lowest_held = std::min(bounds[i].lowest_held, score);
+        if (!is_held) bounds[i].most_dropped = std::max(bounds[i].most_dropped, score);
       });
-    };
-    std::vector<Bounds> bounds(heads);
-    each_head([&](size_t i, std::span<const float> scores) {
-      for (const float score : scores) {
-        if (score > 0) bounds[i].lowest_held = std::min(bounds[i].lowest_held, score);
-        bounds[i].most_dropped = std::max(bounds[i].most_dropped, -score);
-      }
     });
     Bounds all;
     for (const Bounds& each : bounds) {
@@ -223,10 +236,10 @@ class Stream {
       all.most_dropped = std::max(all.most_dropped, each.most_dropped);
     }
     const float factor = all.most_dropped > 0 ? all.lowest_held / 2 / all.most_dropped : 0;
-    each_head([&](size_t, std::span<float> scores) {
-      for (float& score : scores) {
-        if (score <= 0) score *= -factor;
-      }
+    each_head([&](size_t i, std::span<float> scores) {
+      each_row(i, scores, [&](float& score, bool is_held) {
+        if (!is_held) score *= factor;
+      });
     });
   }
 
@@ -240,7 +253,7 @@ class Stream {
   size_t scored_heads_;  // of all layers
   size_t most_;          // rows held at once
   KeptRows kept_;
-  Scores scores_;  // of the rows held; negative for those dropped, 0 for those to come
+  Scores scores_;  // of all rows that were read
   Forward forward_;
   std::vector<RepeatInput> inputs_;
   size_t total_ = 0, done_ = 0;
