@@ -15,13 +15,18 @@ constexpr double kLeft = 48;
 constexpr double kRight = 14;
 constexpr double kTop = 34;
 constexpr double kBottom = 44;
+constexpr double kPlotHeight = 330;  // with its title and the labels of its axes
+constexpr double kEntryHeight = 16;  // of the legend
+constexpr double kSample = 18;
 constexpr double kCell = 34;
+// Names of more bytes don't fit beside each other.
+constexpr size_t kShortName = 26;
 constexpr size_t kColours = 8;
 constexpr size_t kTicks = 5;
 
 double clamped(double value) { return std::clamp(value, 0.0, 1.0); }
 double x_of(double value) { return kLeft + clamped(value) * (kChartWidth - kLeft - kRight); }
-double y_of(double value) { return kChartHeight - kBottom - clamped(value) * (kChartHeight - kTop - kBottom); }
+double y_of(double value) { return kPlotHeight - kBottom - clamped(value) * (kPlotHeight - kTop - kBottom); }
 
 std::string text_at(double x, double y, std::string_view attributes, std::string_view text) {
   return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" {}>{}</text>\n", x, y, attributes, escape_markup(text));
@@ -41,7 +46,7 @@ std::string axes(const Chart& chart) {
     out += text_at(x_of(0) - 6, y_of(value) + 4, R"(class="label" text-anchor="end")", label);
     out += text_at(x_of(value), y_of(0) + 16, R"(class="label" text-anchor="middle")", label);
   }
-  out += text_at((x_of(0) + x_of(1)) / 2, kChartHeight - 8, R"(class="label" text-anchor="middle")", chart.x_label);
+  out += text_at((x_of(0) + x_of(1)) / 2, kPlotHeight - 8, R"(class="label" text-anchor="middle")", chart.x_label);
   const double middle = (y_of(0) + y_of(1)) / 2;
   out += text_at(12, middle,
                  fmt::format(R"svg(class="label" text-anchor="middle" transform="rotate(-90 12 {:.1f})")svg", middle),
@@ -57,7 +62,7 @@ std::string band(const ChartLine& line, const std::string& colour) {
   return fmt::format("<polygon points=\"{}\" fill=\"{}\" opacity=\"0.15\"/>\n", points, colour);
 }
 
-std::string path(const ChartLine& line, const std::string& colour) {
+std::string path(const ChartLine& line, const std::string& colour, const std::string& stroke) {
   std::string points;
   std::string dots;
   for (const ChartPoint& point : line.points) {
@@ -68,31 +73,65 @@ std::string path(const ChartLine& line, const std::string& colour) {
         x_of(point.x), y_of(point.y), colour, escape_markup(line.name), point.y * 100, point.x * 100, point.low * 100,
         point.high * 100);
   }
-  return fmt::format("<polyline points=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"2\"/>\n{}", points, colour,
-                     dots);
+  return fmt::format("<polyline points=\"{}\" fill=\"none\" {}/>\n{}", points, stroke, dots);
+}
+
+/// Colours come back after a while, and are dashed then.
+std::string stroke_of(size_t line) {
+  return fmt::format(R"(stroke="{}" stroke-width="2"{})", chart_colour(line),
+                     line < kColours ? "" : R"( stroke-dasharray="6 3")");
+}
+
+struct LegendEntry {
+  std::string_view name;
+  std::string attributes;  // of its line
+};
+
+std::vector<LegendEntry> legend_of(const Chart& chart) {
+  std::vector<LegendEntry> entries;
+  if (chart.level) entries.push_back({chart.level_name, R"(class="level")"});
+  for (size_t i = 0; i < chart.lines.size(); ++i) entries.push_back({chart.lines[i].name, stroke_of(i)});
+  return entries;
+}
+
+size_t legend_columns(const std::vector<LegendEntry>& entries) {
+  return std::ranges::all_of(entries, [](const LegendEntry& each) { return each.name.size() <= kShortName; }) ? 2 : 1;
+}
+
+/// Below the plot, where no line can be: by columns, so that related lines, which follow each other, stay together.
+std::string legend(const Chart& chart) {
+  const std::vector<LegendEntry> entries = legend_of(chart);
+  const size_t columns = legend_columns(entries);
+  const size_t rows = (entries.size() + columns - 1) / columns;
+  std::string out;
+  for (size_t i = 0; i < entries.size(); ++i) {
+    const double x =
+        kLeft / 2 + static_cast<double>(i / rows) * (kChartWidth - kLeft / 2) / static_cast<double>(columns);
+    const double y = kPlotHeight + (static_cast<double>(i % rows) + 0.5) * kEntryHeight;
+    out += line_from(x, y, x + kSample, y, entries[i].attributes);
+    out += text_at(x + kSample + 5, y + 4, R"(class="label")", entries[i].name);
+  }
+  return out;
 }
 
 }  // namespace
+
+double chart_height(const Chart& chart) {
+  const std::vector<LegendEntry> entries = legend_of(chart);
+  const size_t columns = legend_columns(entries);
+  return kPlotHeight + static_cast<double>((entries.size() + columns - 1) / columns) * kEntryHeight + 10;
+}
 
 std::string draw_chart(const Chart& chart, double x, double y) {
   std::string out = fmt::format(
       "<svg class=\"chart\" x=\"{0:g}\" y=\"{1:g}\" width=\"{2:g}\" height=\"{3:g}\" "
       "viewBox=\"0 0 {2:g} {3:g}\" role=\"img\" aria-label=\"{4}\">\n",
-      x, y, kChartWidth, kChartHeight, escape_markup(chart.title));
+      x, y, kChartWidth, chart_height(chart), escape_markup(chart.title));
   out += axes(chart);
-  if (chart.level) {
-    out += line_from(x_of(0), y_of(*chart.level), x_of(1), y_of(*chart.level), R"(class="level")");
-    out += text_at(x_of(1) - 4, y_of(*chart.level) - 5, R"(class="label" text-anchor="end")", chart.level_name);
-  }
+  if (chart.level) out += line_from(x_of(0), y_of(*chart.level), x_of(1), y_of(*chart.level), R"(class="level")");
   for (size_t i = 0; i < chart.lines.size(); ++i) out += band(chart.lines[i], chart_colour(i));
-  for (size_t i = 0; i < chart.lines.size(); ++i) {
-    out += path(chart.lines[i], chart_colour(i));
-    // At the bottom right, where lines that rise with what is kept are not.
-    const double at = y_of(0) - 10 - 15 * static_cast<double>(chart.lines.size() - 1 - i);
-    out += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"10\" height=\"3\" fill=\"{}\"/>\n", x_of(0.5), at - 5,
-                       chart_colour(i));
-    out += text_at(x_of(0.5) + 15, at, R"(class="label")", chart.lines[i].name);
-  }
+  for (size_t i = 0; i < chart.lines.size(); ++i) out += path(chart.lines[i], chart_colour(i), stroke_of(i));
+  out += legend(chart);
   return out + "</svg>\n";
 }
 

@@ -30,9 +30,10 @@ struct Chart {
   std::string level_name;
 };
 
-/// One panel, kChartWidth x kChartHeight, at the place (x, y) of a larger picture.
+/// One panel, kChartWidth x chart_height(chart), at the place (x, y) of a larger picture. The legend stands below the
+/// plot.
 inline constexpr double kChartWidth = 380;
-inline constexpr double kChartHeight = 330;
+double chart_height(const Chart& chart);
 std::string draw_chart(const Chart& chart, double x = 0, double y = 0);
 
 /// Values in [0, 1] by row and column; nothing where there is none.

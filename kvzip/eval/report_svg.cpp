@@ -30,17 +30,20 @@ std::string report_svg(const std::vector<ReportTable>& tables) {
   constexpr size_t kColumns = 3;
   const std::vector<Chart> charts = report_charts(tables);
   const size_t columns = std::clamp<size_t>(charts.size(), 1, kColumns);
-  const size_t rows = (charts.size() + columns - 1) / columns;
+  std::vector<double> tops = {0};  // of each row of panels, and the end of the last
+  for (size_t i = 0; i < charts.size(); ++i) {
+    if (i % columns == 0) tops.push_back(tops.back());
+    tops.back() = std::max(tops.back(), tops[tops.size() - 2] + chart_height(charts[i]));
+  }
   const double width = kChartWidth * static_cast<double>(columns);
-  const double height = kChartHeight * static_cast<double>(rows);
+  const double height = tops.back();
   std::string out = fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0:g}\" height=\"{1:g}\" "
       "viewBox=\"0 0 {0:g} {1:g}\">\n<style>{2}</style>\n"
       "<rect width=\"{0:g}\" height=\"{1:g}\" fill=\"var(--ground)\"/>\n",
       width, height, chart_style());
   for (size_t i = 0; i < charts.size(); ++i) {
-    out += draw_chart(charts[i], kChartWidth * static_cast<double>(i % columns),
-                      kChartHeight * static_cast<double>(i / columns));
+    out += draw_chart(charts[i], kChartWidth * static_cast<double>(i % columns), tops[i / columns]);
   }
   return out + "</svg>\n";
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -180,6 +181,76 @@ TEST(ChangedWords, AreMarkedInOrder) {
   EXPECT_EQ(mark_changes("", "new"), "<ins>new</ins>");
   EXPECT_EQ(mark_changes("old", ""), "<del>old</del>");
   EXPECT_EQ(mark_changes("same words", "same words"), "same words");
+}
+
+/// The numbers of `name="..."` in the order in which they stand in a picture.
+std::vector<double> attributes(const std::string& picture, const std::string& name) {
+  std::vector<double> values;
+  const std::string before = " " + name + "=\"";
+  for (size_t at = picture.find(before); at != std::string::npos; at = picture.find(before, at + 1))
+    values.push_back(std::stod(picture.substr(at + before.size())));
+  return values;
+}
+
+Chart chart_of(size_t lines, const std::string& name) {
+  Chart chart{"title", "kept", "score", {}, 0.5, "full memory"};
+  for (size_t i = 0; i < lines; ++i) chart.lines.push_back({name + std::to_string(i), {{0.3, 0, 0, 0}, {1, 1, 1, 1}}});
+  return chart;
+}
+
+TEST(Charts, LegendsStandBelowAllThatIsDrawn) {
+  for (const char* name : {"short", "a name that is too long to stand beside another one"}) {
+    const Chart chart = chart_of(13, name);
+    const std::string drawn = draw_chart(chart);
+    double lowest = 0;  // of the lines' points; a score of 0 is as low as any comes
+    for (const double y : attributes(drawn, "cy")) lowest = std::max(lowest, y);
+    std::vector<std::pair<double, double>> places;
+    const auto text_place = [&](const std::string& text) {
+      const size_t at = drawn.rfind("<text", drawn.find(">" + text + "<"));
+      const std::string element = drawn.substr(at, drawn.find('>', at) - at);
+      return std::pair(attributes(element, "x").at(0), attributes(element, "y").at(0));
+    };
+    const double axis_label = text_place("kept").second;
+    EXPECT_GT(axis_label, lowest);
+    places.push_back(text_place("full memory"));
+    for (const ChartLine& line : chart.lines) places.push_back(text_place(line.name));
+    for (size_t i = 0; i < places.size(); ++i) {
+      EXPECT_GT(places[i].second, axis_label);
+      EXPECT_LT(places[i].second, chart_height(chart));
+      for (size_t j = 0; j < i; ++j)
+        EXPECT_TRUE(places[i].first != places[j].first || std::abs(places[i].second - places[j].second) > 11)
+            << "entries " << j << " and " << i;
+    }
+    EXPECT_EQ(attributes(drawn, "stroke-dasharray").size(), 2 * (13U - 8U)) << "in the plot and in the legend";
+  }
+  EXPECT_LT(chart_height(chart_of(13, "short")), chart_height(chart_of(13, "a name that is too long to stand")));
+}
+
+TEST_F(Report, PanelsWithManyMethodsDontCoverOthers) {
+  for (const char* task : {"a", "b", "c", "d", "e"}) {
+    for (size_t method = 0; method < (*task == 'b' ? 7U : 2U); ++method) {
+      DocumentRecord record = record_of(0, {1}, "kind" + std::to_string(method));
+      record.settings.task = task;
+      store(record);
+    }
+  }
+  const auto results = read_results({folder_.path()});
+  const std::string picture = report_svg(make_report(results));
+  const double whole = attributes(picture, "height").at(0);
+  std::vector<double> tops, heights;
+  for (size_t at = picture.find("class=\"chart\""); at != std::string::npos;
+       at = picture.find("class=\"chart\"", at + 1)) {
+    const std::string element = picture.substr(at, picture.find('>', at) - at);
+    tops.push_back(attributes(element, "y").at(0));
+    heights.push_back(attributes(element, "height").at(0));
+  }
+  ASSERT_EQ(tops.size(), 5U);
+  for (size_t panel = 0; panel < 3; ++panel) EXPECT_EQ(tops[panel], 0);
+  for (size_t panel = 3; panel < 5; ++panel) {
+    EXPECT_EQ(tops[panel], heights[1]) << "below the highest of the first row";
+    EXPECT_LE(tops[panel] + heights[panel], whole);
+  }
+  EXPECT_GT(heights[1], heights[0]);
 }
 
 TEST(Charts, EscapeWhatTheyShow) {
