@@ -51,7 +51,7 @@ std::string axes(const Chart& chart) {
   out += text_at(12, middle,
                  fmt::format(R"svg(class="label" text-anchor="middle" transform="rotate(-90 12 {:.1f})")svg", middle),
                  chart.y_label);
-  return out + text_at(kLeft, 20, R"(class="title")", chart.title);
+  return out + text_at(kLeft / 2, 20, R"(class="title")", chart.title);
 }
 
 std::string band(const ChartLine& line, const std::string& colour) {
