@@ -179,7 +179,7 @@ std::string_view chart_style() {
 @media (prefers-color-scheme:dark){:root{--ground:#17181b;--ink:#ececf0;--faint:#a0a0a8;--rule:#3a3b40;--c0:#6cb0ff;
 --c1:#ff9466;--c2:#7bd17f;--c3:#c79bf2;--c4:#e8b95a;--c5:#f58bc0;--c6:#5fd0d9;--c7:#b4b4bc}}
 .chart{font-family:system-ui,sans-serif;font-size:11px}
-.chart .title{font-size:13px;font-weight:600;fill:var(--ink)}.chart .label{fill:var(--faint)}
+.chart .title{font-size:12px;font-weight:600;fill:var(--ink)}.chart .label{fill:var(--faint)}
 .chart .grid{stroke:var(--rule)}.chart .level{stroke:var(--faint);stroke-dasharray:5 4}
 .chart .digits{fill:#fff}.chart .cell{stroke:var(--rule)}
 )";
