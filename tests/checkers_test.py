@@ -64,6 +64,16 @@ class Checkers(unittest.TestCase):
             self.write(name, f'#include "{header}"\n')
         self.expect(0, "0 violations", "check_layers")
 
+    def test_layers_where_files_are_compiled_together(self):
+        self.write("kvzip/base/low.h", "#pragma once\nnamespace kvzip {\nbool is_low(int code);\n}  // namespace kvzip\n")
+        hiding = "namespace kvzip {\nnamespace {\n\nbool is_low(char c) { return c < 9; }\n\n}  // namespace\n}  // namespace kvzip\n"
+        self.write("kvzip/text/low.cpp", hiding)
+        self.expect(1, "is_low() in an unnamed namespace hides that of kvzip/base/low.h", "check_layers")
+        (self.root / "kvzip/text/low.cpp").unlink()
+        self.write("kvzip/text/low_test.cpp", hiding)
+        self.write("kvzip/text/lower.cpp", hiding.replace("is_low", "is_lower"))
+        self.expect(0, "0 violations", "check_layers")
+
     def test_layers_of_nothing(self):
         shutil.rmtree(self.root / "kvzip")
         self.assertEqual(self.run_check("check_layers")[0], 1)
@@ -98,6 +108,15 @@ class Checkers(unittest.TestCase):
         self.write("kvzip/base/low.h", "#pragma once\ninline int* low(int) { return 0; }\n")
         self.expect(1, "modernize-use-nullptr", "check_tidy", build)
         self.expect(1, "1 checked", "check_tidy", build)
+
+    def test_tidy_of_files_that_are_compiled_together(self):
+        together = self.root / "build/unity_text_0_cxx.cxx"
+        sources = [self.root / "kvzip/text/twice.cpp", self.root / "kvzip/text/null.cpp"]
+        self.write("kvzip/text/null.cpp", "int* none() { return 0; }\n")
+        self.write("build/unity_text_0_cxx.cxx", "".join(f'#include "{source}"\n' for source in sources))
+        self.write("build/compile_commands.json", json.dumps(
+            [{"directory": str(self.root), "file": str(together), "command": f"c++ -std=c++20 -I{self.root} -c {together}"}]))
+        self.expect(1, "2 files, 2 checked, 0 unchanged, 1 failed", "check_tidy", str(self.root / "build"))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@
 namespace kvzip {
 
 std::unique_ptr<Backend> make_cuda_backend(size_t) {
-  throw Error(ErrorCode::unsupported, "device cuda: this program was built without CUDA (no nvcc was found)");
+  throw Error(ErrorCode::unsupported,
+              "device cuda: this program was built without CUDA (no nvcc was found, or no GPU)");
 }
 
 std::unique_ptr<Group> make_cuda_group(Backend& backend, RankMemory&, size_t) {

@@ -42,9 +42,6 @@ struct BenchReport {
 
 double per_token(const Spread& tokens_per_s) { return 1 / tokens_per_s.median; }
 
-/// Operations or bytes per second of what took `seconds`.
-double rate(double work, double seconds) { return seconds > 0 ? work / seconds : 0; }
-
 /// Bytes per second of passes that read the weights and what is kept once, for all questions together.
 double decode_rate(const Model& model, const DecodeFigure& figure) {
   const double seconds = per_token(figure.tokens_per_s) * static_cast<double>(figure.questions);
@@ -57,7 +54,7 @@ std::string text_of(const Spread& spread) {
 
 Json json_of(const Spread& spread) { return {{"median", spread.median}, {"min", spread.min}, {"max", spread.max}}; }
 
-Json to_json(const BenchReport& report, const Engine& engine) {
+Json json_of(const BenchReport& report, const Engine& engine) {
   Json json = {{"machine", engine.backend->description()},
                {"devices", engine.model.ranks()},
                {"threads", thread_count()},
@@ -105,7 +102,7 @@ Json to_json(const BenchReport& report, const Engine& engine) {
   return json;
 }
 
-std::string to_text(const BenchReport& report, const Engine& engine, size_t repetitions) {
+std::string text_of(const BenchReport& report, const Engine& engine, size_t repetitions) {
   const TableLook look{terminal_width(stdout), wants_colours(stdout)};
   Table table({{"Work"},
                {"tokens", Align::right},
@@ -209,9 +206,9 @@ void run_bench(const BenchFlags& flags) {
   bar.note("measuring what the device can do");
   report.ceilings = measure_ceilings(*engine.backend);
   if (flags.output.json) {
-    print_json(to_json(report, engine));
+    print_json(json_of(report, engine));
   } else {
-    fmt::print("{}", to_text(report, engine, plan.repetitions));
+    fmt::print("{}", text_of(report, engine, plan.repetitions));
   }
 }
 

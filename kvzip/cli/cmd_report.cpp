@@ -50,29 +50,29 @@ void print(const ReportTable& report) {
   fmt::print("{}\n{}\n", styled(title, Style::heading, look.colours), table.render(look));
 }
 
-Json to_json(const Estimate& estimate) {
+Json json_of(const Estimate& estimate) {
   return {{"value", estimate.value}, {"low", estimate.low}, {"high", estimate.high}};
 }
 
-Json to_json(const ReportRow& row) {
+Json json_of(const ReportRow& row) {
   return {{"ratio", row.ratio},
           {"kept", row.kept},
-          {"score", to_json(row.score)},
-          {"relative", to_json(row.relative)},
-          {"log_p_right", to_json(row.log_p_right)},
+          {"score", json_of(row.score)},
+          {"relative", json_of(row.relative)},
+          {"log_p_right", json_of(row.log_p_right)},
           {"p_answer", row.p_answer},
           {"same_answers", row.same_answers},
           {"kv_bytes", row.kv_bytes},
           {"tokens_per_s", row.tokens_per_second}};
 }
 
-Json to_json(const ReportTable& table) {
+Json json_of(const ReportTable& table) {
   Json rows = Json::array();
-  for (const ReportRow& row : table.rows) rows.push_back(to_json(row));
+  for (const ReportRow& row : table.rows) rows.push_back(json_of(row));
   return {{"task", table.task},           {"model", table.model},
           {"method", table.method},       {"documents", table.documents},
           {"questions", table.questions}, {"document_tokens", table.document_tokens},
-          {"full", to_json(table.full)},  {"ratios", rows}};
+          {"full", json_of(table.full)},  {"ratios", rows}};
 }
 
 void write(const std::string& path, const std::string& text) {
@@ -92,7 +92,7 @@ void run_report(const ReportFlags& flags) {
   write(flags.html, report_html(tables));
   if (flags.output.json) {
     Json all = Json::array();
-    for (const ReportTable& table : tables) all.push_back(to_json(table));
+    for (const ReportTable& table : tables) all.push_back(json_of(table));
     print_json({{"tables", all}});
   } else {
     for (const ReportTable& table : tables) print(table);

@@ -52,7 +52,7 @@ void check_flags(const ScoresFlags& flags) {
   if (!flags.save_head_scores.empty()) require_writable(flags.save_head_scores);
 }
 
-Json report(const FileScores& file) {
+Json json_of_file(const FileScores& file) {
   const Selection& selection = file.scored.selection;
   Json json = {{"document", file.name},
                {"document_tokens", file.tokens},
@@ -137,7 +137,7 @@ void run_scores(const ScoresFlags& flags) {
     }
     if (!flags.out.empty()) save_scores(flags.out, scores, file.scored.selection.keep, file.layers);
     if (flags.output.json) {
-      json.push_back(report(file));
+      json.push_back(json_of_file(file));
     } else {
       if (i > 0) fmt::print("\n");
       print(file, flags.keep);

@@ -33,11 +33,8 @@ struct TokenizeFlags {
   OutputFlags output;
 };
 
-// Quiet backgrounds that take turns, so that the borders between tokens show.
-constexpr std::array<int, 4> kBackgrounds = {24, 58, 53, 22};
-
 /// The token's text; control tokens, which stand for no text, as the vocabulary spells them.
-std::string_view shown(const Tokenizer& tokenizer, TokenId id) {
+std::string_view shown_piece(const Tokenizer& tokenizer, TokenId id) {
   const std::string_view piece = tokenizer.piece(id);
   return piece.empty() ? tokenizer.spelling(id) : piece;
 }
@@ -50,15 +47,15 @@ std::string escaped(std::string_view piece) {
 
 void print_pieces(const Tokenizer& tokenizer, std::span<const TokenId> ids, bool colours) {
   for (size_t i = 0; i < ids.size(); ++i) {
-    const std::string piece = escaped(shown(tokenizer, ids[i]));
+    const std::string piece = escaped(shown_piece(tokenizer, ids[i]));
     fmt::print("{:>7}  {}\n", ids[i],
-               colours ? on_background(piece, kBackgrounds[i % kBackgrounds.size()], false) : piece);
+               colours ? on_background(piece, kQuietBackgrounds[i % kQuietBackgrounds.size()], false) : piece);
   }
 }
 
 Json pieces_json(const Tokenizer& tokenizer, std::span<const TokenId> ids) {
   Json tokens = Json::array();
-  for (const TokenId id : ids) tokens.push_back({{"id", id}, {"piece", shown(tokenizer, id)}});
+  for (const TokenId id : ids) tokens.push_back({{"id", id}, {"piece", shown_piece(tokenizer, id)}});
   return tokens;
 }
 

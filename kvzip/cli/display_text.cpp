@@ -51,7 +51,7 @@ bool within(const std::array<Range, count>& ranges, char32_t code) {
 
 size_t width_of(char32_t code) { return within(kNoWidth, code) ? 0 : within(kDoubleWidth, code) ? 2 : 1; }
 
-bool is_control(char32_t code) { return code < 0x20 || (code >= 0x7F && code < 0xA0); }
+bool is_control_code(char32_t code) { return code < 0x20 || (code >= 0x7F && code < 0xA0); }
 
 /// How many bytes of `text` fit into `width` columns, at least one character.
 size_t bytes_that_fit(std::string_view text, size_t width) {
@@ -85,7 +85,7 @@ std::string printable(std::string_view text) {
   clean.reserve(text.size());
   while (!text.empty()) {
     const Character next = first_character(text);
-    const bool stays = !is_control(next.code) || next.code == '\n' || next.code == '\t';
+    const bool stays = !is_control_code(next.code) || next.code == '\n' || next.code == '\t';
     if (stays) clean += next.bytes;
     text.remove_prefix(next.bytes.size());
   }

@@ -14,6 +14,8 @@ std::string counted(size_t number, const std::string& unit);
 std::string format_seconds(double seconds);
 /// "1,834/s", "87.3/s".
 std::string format_rate(double per_second);
+/// Work, such as bytes or tokens, per second of what took `seconds`; 0 where that is none.
+inline double rate(double work, double seconds) { return seconds > 0 ? work / seconds : 0; }
 /// 0.3 -> "30 %", 0.2957 -> "29.6 %".
 std::string format_percent(double fraction);
 

@@ -15,8 +15,6 @@ constexpr size_t kFewestTokens = 8;
 /// Logits by which choices may differ from rounding: bf16 products and weights of four bits give up to some tenths.
 constexpr double kRoundingGap = 0.5;
 
-double rate(size_t count, double seconds) { return seconds > 0 ? static_cast<double>(count) / seconds : 0; }
-
 std::string times(double faster) { return fmt::format("{:.1f}x", faster); }
 
 std::string verdict(const TokenCheck& check) {
@@ -28,7 +26,7 @@ std::string verdict(const TokenCheck& check) {
              : fmt::format("{} THEY SHOULD AGREE: a choice was off by {:.2g} of a logit.", most, check.largest_gap);
 }
 
-Json to_json(const TokenCheck& check) {
+Json json_of(const TokenCheck& check) {
   return {{"compared", check.compared}, {"same", check.same}, {"largest_logit_gap", check.largest_gap}};
 }
 
@@ -42,8 +40,9 @@ std::string generation_table(const GenerationFigure& figure, const TableLook& lo
   for (const size_t count : row_lengths(figure.cached.size())) {
     const double cached = figure.cached[count - 1];
     const double recomputed = figure.recomputed[count - 1];
-    table.add({grouped(count), Cell(format_seconds(cached), Style::good), format_rate(rate(count, cached)),
-               format_seconds(recomputed), format_rate(rate(count, recomputed)), times(recomputed / cached)});
+    table.add({grouped(count), Cell(format_seconds(cached), Style::good),
+               format_rate(rate(static_cast<double>(count), cached)), format_seconds(recomputed),
+               format_rate(rate(static_cast<double>(count), recomputed)), times(recomputed / cached)});
   }
   return table.render(look);
 }
@@ -112,9 +111,9 @@ Json to_json(const KvCacheReport& report) {
     const double recomputed = made.recomputed[count - 1];
     lengths.push_back({{"tokens", count},
                        {"cached_seconds", cached},
-                       {"cached_tokens_per_s", rate(count, cached)},
+                       {"cached_tokens_per_s", rate(static_cast<double>(count), cached)},
                        {"recomputed_seconds", recomputed},
-                       {"recomputed_tokens_per_s", rate(count, recomputed)},
+                       {"recomputed_tokens_per_s", rate(static_cast<double>(count), recomputed)},
                        {"speed_up", recomputed / cached}});
   }
   Json questions = Json::array();
@@ -132,13 +131,13 @@ Json to_json(const KvCacheReport& report) {
            {{"start_tokens", made.start_tokens},
             {"first_token_seconds", {{"cached", made.cached.front()}, {"recomputed", made.recomputed.front()}}},
             {"lengths", lengths},
-            {"tokens", to_json(made.check)}}},
+            {"tokens", json_of(made.check)}}},
           {"prompt_caching",
            {{"prompt_tokens", prompts.prompt_tokens},
             {"answer_tokens", prompts.answer_tokens},
             {"prompt_seconds", prompts.prompt_seconds},
             {"questions", questions},
-            {"tokens", to_json(prompts.check)}}}};
+            {"tokens", json_of(prompts.check)}}}};
 }
 
 std::string to_svg(const KvCacheReport& report) {

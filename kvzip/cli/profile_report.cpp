@@ -11,8 +11,6 @@
 namespace kvzip::cli {
 namespace {
 
-double rate(double work, double seconds) { return seconds > 0 ? work / seconds : 0; }
-
 double end_of(const ProfiledStage& stage) { return stage.begin + stage.seconds; }
 
 /// The time of a stage in none of its operations: the host's own work, and what waiting for the device costs.

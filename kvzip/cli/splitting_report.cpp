@@ -15,7 +15,6 @@ namespace {
 
 constexpr size_t kLines = 3;
 constexpr size_t kIndent = 2;
-constexpr std::array<int, 4> kBackgrounds = {24, 58, 53, 22};
 
 /// On one line, with line ends and tabs as signs.
 std::string visible(std::string_view piece) {
@@ -66,7 +65,7 @@ std::string pieces_in_lines(const std::vector<std::string>& pieces, size_t width
       if (used > 0 && used + display_width(part) > room) end_line();
       if (done == lines) return out;
       const std::string border = i + 1 < pieces.size() ? "|" : "";
-      line += colours ? on_background(part, kBackgrounds[i % kBackgrounds.size()], false) : part + border;
+      line += colours ? on_background(part, kQuietBackgrounds[i % kQuietBackgrounds.size()], false) : part + border;
       used += display_width(part) + (colours ? 0 : border.size());
     }
   }

@@ -25,7 +25,7 @@ std::string padded(const std::string& text, size_t width, Align align) {
   return align == Align::left ? text + space : space + text;
 }
 
-Lines lines_of(const Cell& cell, const Column& column, size_t width, size_t most) {
+Lines lines_of_cell(const Cell& cell, const Column& column, size_t width, size_t most) {
   const std::string text = printable(cell.text);
   if (!column.wraps) return {shortened(one_line(text), width)};
   Lines lines = wrap(text, width);
@@ -86,7 +86,7 @@ std::string Table::render(const TableLook& look) const {
   for (const auto& row : rows_) {
     std::vector<Lines>& cells = laid_out.emplace_back();
     for (size_t c = 0; c < row.size(); ++c) {
-      cells.push_back(lines_of(row[c], columns_[c], width[c], look.max_lines));
+      cells.push_back(lines_of_cell(row[c], columns_[c], width[c], look.max_lines));
       tall = tall || cells.back().size() > 1;
     }
   }

@@ -1,6 +1,7 @@
 // What we know about the terminal, and colours for it. Colours are used only on a terminal and without NO_COLOR.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -21,5 +22,7 @@ enum class Style : uint8_t { plain, bold, dim, good, bad, heading };
 std::string styled(std::string_view text, Style style, bool colours);
 /// `text` on one of the 256 background colours, with a foreground that can be read on it.
 std::string on_background(std::string_view text, int background, bool dark_text);
+/// Backgrounds that take turns, so that the borders between tokens show.
+inline constexpr std::array<int, 4> kQuietBackgrounds = {24, 58, 53, 22};
 
 }  // namespace kvzip::cli

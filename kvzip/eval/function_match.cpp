@@ -13,16 +13,18 @@ namespace {
 constexpr double kAlike = 0.8;
 constexpr std::string_view kFence = "```";
 
-bool is_space(char c) { return std::string_view(" \t\n\r\f\v").find(c) != std::string_view::npos; }
-bool is_word(char c) { return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool is_ascii_space(char c) { return std::string_view(" \t\n\r\f\v").find(c) != std::string_view::npos; }
+bool is_identifier(char c) {
+  return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
 
 /// Where a block's text begins whose fence stands at `at`: behind it come at most the name of a language and white
 /// space with a line's end, the last of which belongs to the fence.
 std::optional<size_t> block_begin(std::string_view text, size_t at) {
   at += kFence.size();
-  while (at < text.size() && is_word(text[at])) ++at;
+  while (at < text.size() && is_identifier(text[at])) ++at;
   std::optional<size_t> begin;
-  for (; at < text.size() && is_space(text[at]); ++at) {
+  for (; at < text.size() && is_ascii_space(text[at]); ++at) {
     if (text[at] == '\n') begin = at + 1;
   }
   return begin;

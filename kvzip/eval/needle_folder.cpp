@@ -19,7 +19,7 @@ constexpr std::string_view kNeedle =
 constexpr std::string_view kQuestion = "Based on the content of the book, the best thing to do in San Francisco is: ";
 constexpr std::string_view kAnswer = "Eat a sandwich and sit in Dolores Park on a sunny day.";
 constexpr std::array<size_t, 3> kLengths = {500, 2000, 8000};
-constexpr size_t kDepths = 11;
+constexpr size_t kPlaces = 11;
 constexpr size_t kMostBytes = size_t{64} << 20U;  // more than the longest document needs
 
 std::string all_texts(const std::string& folder) {
@@ -60,10 +60,10 @@ std::vector<EvalDocument> read_needle_folder(const std::string& folder, const Co
   for (const size_t length : kLengths) {
     const std::string_view hay = start_of(text, length - needle, count);
     if (hay.size() == text.size() && count(hay) + needle < length * 9 / 10) break;  // longer ones would be the same
-    for (size_t step = 0; step < kDepths; ++step) {
-      const double depth = static_cast<double>(step) / (kDepths - 1);
-      size_t place = step + 1 == kDepths ? hay.size() : hay.size() * step / (kDepths - 1);
-      if (step + 1 < kDepths) {
+    for (size_t step = 0; step < kPlaces; ++step) {
+      const double depth = static_cast<double>(step) / (kPlaces - 1);
+      size_t place = step + 1 == kPlaces ? hay.size() : hay.size() * step / (kPlaces - 1);
+      if (step + 1 < kPlaces) {
         // Back to the end of a sentence, as far as the beginning.
         const size_t stop = place == 0 ? std::string_view::npos : hay.rfind('.', place - 1);
         place = stop == std::string_view::npos ? 0 : stop + 1;

@@ -10,6 +10,7 @@
 #include "kvzip/base/json_fields.h"
 #include "kvzip/base/mapped_file.h"
 #include "kvzip/eval/normalize.h"
+#include "kvzip/eval/some_text.h"
 #include "kvzip/eval/source_code.h"
 
 namespace kvzip {
@@ -17,15 +18,9 @@ namespace {
 
 using nlohmann::json;
 
-constexpr JsonLimits kLimits = {.bytes = size_t{1} << 30U};
+constexpr JsonLimits kPublishedLimits = {.bytes = size_t{1} << 30U};
 constexpr size_t kShortestGsm = 72;  // tokens of a context
 constexpr std::string_view kWithoutComments = "_without_comments";
-
-std::string text_of(const JsonFields& fields, std::string_view key) {
-  const auto text = fields.find_string(key);
-  if (!text || strip_text(*text).empty()) fields.fail(key, "some text");
-  return std::string(*text);
-}
 
 const json& list_of(const JsonFields& fields, std::string_view key) {
   const json* list = fields.find(key);
@@ -56,13 +51,13 @@ class ByContext {
 };
 
 void add_paragraph(const JsonFields& paragraph, ByContext& documents) {
-  const std::string context = text_of(paragraph, "context");
+  const std::string context = some_text(paragraph, "context");
   for (const json& each : list_of(paragraph, "qas")) {
     const JsonFields question(paragraph.file(), each, "qas");
     const json& answers = list_of(question, "answers");
     if (answers.empty()) continue;  // a question of SQuAD 2.0 that can't be answered
     const JsonFields answer(paragraph.file(), answers.front(), "answers");
-    documents.add(context, {text_of(question, "question"), text_of(answer, "text"), Metric::include});
+    documents.add(context, {some_text(question, "question"), some_text(answer, "text"), Metric::include});
   }
 }
 
@@ -111,7 +106,7 @@ std::vector<std::string> function_names(const JsonFields& row, size_t questions)
 /// Gives the questions what they are graded by. As in the original, all answers of the row are among what is compared.
 void add_functions(const JsonFields& row, const std::vector<std::string>& names, bool ignore_comments,
                    std::vector<EvalQuestion>& questions) {
-  const std::string language = text_of(row, "lang");
+  const std::string language = some_text(row, "lang");
   if (!is_code_language(language)) row.fail("lang", "cpp, go, java, python, rust or typescript");
   CodeFunctions functions{language, ignore_comments, {}};
   for (size_t i = 0; i < questions.size(); ++i) {
@@ -131,7 +126,7 @@ void add_functions(const JsonFields& row, const std::vector<std::string>& names,
 
 std::string read_text_file(const std::string& path) {
   const MappedFile file(path);
-  if (file.bytes().size() > kLimits.bytes)
+  if (file.bytes().size() > kPublishedLimits.bytes)
     throw Error(ErrorCode::input, fmt::format("{}: expected at most 1 GiB, found {} bytes", path, file.bytes().size()));
   return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
 }
@@ -146,14 +141,14 @@ RowSource json_lines(const std::string& file, std::string_view lines) {
       begin = end + 1;
       if (strip_text(line).empty()) continue;
       const std::string place = fmt::format("{}: line {}", file, number);
-      const json row = parse_json(place, line, kLimits);
+      const json row = parse_json(place, line, kPublishedLimits);
       visit(JsonFields(place, row));
     }
   };
 }
 
 std::vector<EvalDocument> squad_documents(const std::string& file, std::string_view json_text) {
-  const json root = parse_json(file, json_text, kLimits);
+  const json root = parse_json(file, json_text, kPublishedLimits);
   ByContext documents;
   for (const json& article : list_of(JsonFields(file, root), "data")) {
     for (const json& paragraph : list_of(JsonFields(file, article, "data"), "paragraphs"))
@@ -171,7 +166,8 @@ std::vector<EvalDocument> squad_documents(const std::string& file, const RowSour
     if (!texts) answers->fail("text", "a list of texts");
     if (texts->empty()) return;  // a question of SQuAD 2.0 that can't be answered
     if (strip_text(texts->front()).empty()) answers->fail("text", "answers that aren't empty");
-    documents.add(text_of(row, "context"), {text_of(row, "question"), std::string(texts->front()), Metric::include});
+    documents.add(some_text(row, "context"),
+                  {some_text(row, "question"), std::string(texts->front()), Metric::include});
   });
   return documents.take(file);
 }
@@ -180,8 +176,8 @@ std::vector<EvalDocument> gsm_documents(const std::string& file, const RowSource
   constexpr std::string_view kEnd = ". ";
   std::vector<EvalDocument> documents;
   rows([&](const JsonFields& row) {
-    const std::string problem = text_of(row, "question");
-    const std::string answer = text_of(row, "answer");
+    const std::string problem = some_text(row, "question");
+    const std::string answer = some_text(row, "answer");
     const size_t last = problem.rfind(kEnd);
     const std::string context = std::string(strip_text(last == std::string::npos ? "" : problem.substr(0, last))) + ".";
     const std::string question(strip_text(last == std::string::npos ? problem : problem.substr(last + kEnd.size())));

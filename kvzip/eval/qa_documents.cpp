@@ -8,34 +8,28 @@
 
 #include "kvzip/base/json.h"
 #include "kvzip/base/json_fields.h"
-#include "kvzip/eval/normalize.h"
+#include "kvzip/eval/some_text.h"
 
 namespace kvzip {
 namespace {
 
 using nlohmann::json;
 
-constexpr JsonLimits kLimits = {.bytes = size_t{64} << 20U};
-
-std::string text_of(const JsonFields& fields, std::string_view key) {
-  const auto text = fields.find_string(key);
-  if (!text || strip_text(*text).empty()) fields.fail(key, "some text");
-  return std::string(*text);
-}
+constexpr JsonLimits kQaLimits = {.bytes = size_t{64} << 20U};
 
 }  // namespace
 
 EvalDocument parse_qa_document(const std::string& file, std::string_view json_text) {
-  const json root = parse_json(file, json_text, kLimits);
+  const json root = parse_json(file, json_text, kQaLimits);
   const JsonFields fields(file, root);
   EvalDocument document;
-  document.context = text_of(fields, "context");
+  document.context = some_text(fields, "context");
   const json* questions = fields.find("questions");
   if (questions == nullptr || !questions->is_array() || questions->empty())
     fields.fail("questions", "a list of questions");
   for (size_t i = 0; i < questions->size(); ++i) {
     const JsonFields question(file, (*questions)[i], fmt::format("questions[{}]", i));
-    document.questions.push_back({text_of(question, "question"), text_of(question, "answer"), Metric::include});
+    document.questions.push_back({some_text(question, "question"), some_text(question, "answer"), Metric::include});
   }
   return document;
 }
@@ -62,7 +56,7 @@ std::vector<EvalDocument> read_qa_documents(const std::string& path) {
   }
   std::vector<EvalDocument> documents;
   documents.reserve(files.size());
-  for (const std::string& file : files) documents.push_back(parse_qa_document(file, read_json(file, kLimits).dump()));
+  for (const std::string& file : files) documents.push_back(parse_qa_document(file, read_json(file, kQaLimits).dump()));
   return documents;
 }
 

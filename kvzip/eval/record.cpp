@@ -15,7 +15,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 using nlohmann::json;
 
-constexpr JsonLimits kLimits = {.bytes = size_t{256} << 20U};
+constexpr JsonLimits kRecordLimits = {.bytes = size_t{256} << 20U};
 
 double rounded(double value) { return std::round(value * 1e6) / 1e6; }
 
@@ -48,7 +48,7 @@ double number(const JsonFields& fields, std::string_view key) {
   return *value;
 }
 
-size_t whole(const JsonFields& fields, std::string_view key) {
+size_t whole_number(const JsonFields& fields, std::string_view key) {
   const auto value = fields.find_uint(key);
   if (!value) fields.fail(key, "a whole number");
   return *value;
@@ -99,9 +99,9 @@ EvalSettings read_settings(const JsonFields& fields) {
           .kv_type = text(fields, "kv_type"),
           .device = text(fields, "device"),
           .files = text(fields, "files"),
-          .tokens = whole(fields, "tokens"),
-          .seed = whole(fields, "seed"),
-          .max_questions = whole(fields, "max_questions"),
+          .tokens = whole_number(fields, "tokens"),
+          .seed = whole_number(fields, "seed"),
+          .max_questions = whole_number(fields, "max_questions"),
           .ratios = numbers(fields, "ratios", 0),
           .version = text(fields, "version")};
 }
@@ -168,17 +168,17 @@ Json to_json(const DocumentRecord& record) {
 }
 
 DocumentRecord parse_record(const std::string& file, std::string_view json_text) {
-  const json root = parse_json(file, json_text, kLimits);
+  const json root = parse_json(file, json_text, kRecordLimits);
   const JsonFields fields(file, root);
   const auto settings = fields.find_object("settings");
   const auto document = fields.find_object("document");
   if (!settings) fields.fail("settings", "an object");
   if (!document) fields.fail("document", "an object");
   DocumentRecord record{.settings = read_settings(*settings),
-                        .index = whole(*document, "index"),
-                        .system_tokens = whole(*document, "system_tokens"),
-                        .document_tokens = whole(*document, "document_tokens"),
-                        .kv_bytes_full = whole(*document, "kv_bytes_full"),
+                        .index = whole_number(*document, "index"),
+                        .system_tokens = whole_number(*document, "system_tokens"),
+                        .document_tokens = whole_number(*document, "document_tokens"),
+                        .kv_bytes_full = whole_number(*document, "kv_bytes_full"),
                         .depth = document->find_number("depth"),
                         .cuts = {},
                         .questions = {}};
@@ -202,6 +202,8 @@ DocumentRecord parse_record(const std::string& file, std::string_view json_text)
   return record;
 }
 
-DocumentRecord read_record(const std::string& path) { return parse_record(path, read_json(path, kLimits).dump()); }
+DocumentRecord read_record(const std::string& path) {
+  return parse_record(path, read_json(path, kRecordLimits).dump());
+}
 
 }  // namespace kvzip

@@ -23,7 +23,7 @@ ins{color:var(--c2);text-decoration:none}del{color:var(--c1)}
 .charts{display:flex;flex-wrap:wrap;gap:.5rem}.wide{overflow-x:auto}
 )";
 
-std::string percent(const Estimate& estimate) {
+std::string html_percent(const Estimate& estimate) {
   return fmt::format("{:.1f} <small>({:.1f} to {:.1f})</small>", estimate.value * 100, estimate.low * 100,
                      estimate.high * 100);
 }
@@ -40,8 +40,8 @@ std::string row_html(const std::string& name, const ReportRow& row) {
   return fmt::format(
       "<tr><td>{}</td><td>{}</td><td>{}</td><td>{:.2f}</td><td>{:.0f}</td><td>{:.2f}</td><td>{:.1f}</td>"
       "<td>{}</td></tr>\n",
-      name, percent(row.score), percent(row.relative), row.log_p_right.value, row.same_answers * 100, row.p_answer,
-      row.kv_bytes / (1024.0 * 1024), rate);
+      name, html_percent(row.score), html_percent(row.relative), row.log_p_right.value, row.same_answers * 100,
+      row.p_answer, row.kv_bytes / (1024.0 * 1024), rate);
 }
 
 std::string table_html(const ReportTable& table) {

@@ -6,13 +6,14 @@
 namespace kvzip {
 namespace {
 
-std::string percent(const Estimate& estimate) {
+std::string text_percent(const Estimate& estimate) {
   return fmt::format("{:.1f} ({:.1f} to {:.1f})", estimate.value * 100, estimate.low * 100, estimate.high * 100);
 }
 
 std::string markdown_row(const std::string& name, const ReportRow& row) {
-  return fmt::format("| {} | {} | {} | {:.2f} | {:.0f} | {:.1f} |\n", name, percent(row.score), percent(row.relative),
-                     row.log_p_right.value, row.same_answers * 100, row.kv_bytes / (1024.0 * 1024));
+  return fmt::format("| {} | {} | {} | {:.2f} | {:.0f} | {:.1f} |\n", name, text_percent(row.score),
+                     text_percent(row.relative), row.log_p_right.value, row.same_answers * 100,
+                     row.kv_bytes / (1024.0 * 1024));
 }
 
 /// A field of a CSV file, in quotes where it must be.

@@ -17,8 +17,8 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-void write_json(const std::string& path, const Json& json) {
-  write_file_atomically(path, [&](FileWriter& file) { file.write(json.dump(2) + "\n"); });
+void write_json(const std::string& path, const Json& content) {
+  write_file_atomically(path, [&](FileWriter& file) { file.write(content.dump(2) + "\n"); });
 }
 
 void make_folder_of(const std::string& path) {
@@ -34,7 +34,7 @@ std::string times_path(const std::string& result) {
   return (path.parent_path() / ("times" + path.filename().string().substr(std::string_view("output").size()))).string();
 }
 
-Json to_json(const DocumentTimes& times) {
+Json json_of(const DocumentTimes& times) {
   return {{"reading_seconds", times.reading},         {"scoring_seconds", times.scoring},
           {"compression_seconds", times.compression}, {"answer_seconds", times.answers},
           {"answer_tokens", times.answer_tokens},     {"threads", thread_count()}};
@@ -111,8 +111,8 @@ class Run {
     record.index = index;
     const std::string path = path_of(index);
     make_folder_of(path);
-    write_json(times_path(path), to_json(times));
-    write_json(path, kvzip::to_json(record));  // last: its presence says that the document is finished
+    write_json(times_path(path), json_of(times));
+    write_json(path, to_json(record));  // last: its presence says that the document is finished
     steps_before_ += steps;
     ++summary_.evaluated;
   }

@@ -9,7 +9,7 @@ namespace kvzip {
 namespace {
 
 constexpr std::string_view kTokens = "tokenizer.ggml.tokens";
-constexpr std::string_view kTypes = "tokenizer.ggml.token_type";
+constexpr std::string_view kTokenTypes = "tokenizer.ggml.token_type";
 constexpr std::string_view kScores = "tokenizer.ggml.scores";
 constexpr std::string_view kMerges = "tokenizer.ggml.merges";
 
@@ -21,14 +21,14 @@ void expect_one_per_token(const Gguf& file, std::string_view key, size_t found, 
 
 std::vector<TokenKind> token_kinds(const Gguf& file, size_t tokens) {
   std::vector<TokenKind> kinds;
-  if (!file.has(kTypes)) return kinds;
-  const std::vector<int64_t> types = file.ints(kTypes);
-  expect_one_per_token(file, kTypes, types.size(), tokens);
+  if (!file.has(kTokenTypes)) return kinds;
+  const std::vector<int64_t> types = file.ints(kTokenTypes);
+  expect_one_per_token(file, kTokenTypes, types.size(), tokens);
   kinds.reserve(types.size());
   for (size_t i = 0; i < types.size(); ++i) {
     if (types[i] < static_cast<int64_t>(TokenKind::normal) || types[i] > static_cast<int64_t>(TokenKind::byte)) {
       throw Error(ErrorCode::input,
-                  fmt::format("{}: {}[{}]: expected 1 to 6, found {}", file.path(), kTypes, i, types[i]));
+                  fmt::format("{}: {}[{}]: expected 1 to 6, found {}", file.path(), kTokenTypes, i, types[i]));
     }
     kinds.push_back(static_cast<TokenKind>(types[i]));
   }

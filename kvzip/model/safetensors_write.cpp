@@ -15,9 +15,9 @@ namespace {
 constexpr size_t kHeaderMultiple = 8;  // so that the data begins aligned
 
 /// Places in NamedArray::values, widest first.
-constexpr std::array<std::string_view, 3> kTypes = {"F32", "F16", "U8"};
+constexpr std::array<std::string_view, 3> kArrayTypes = {"F32", "F16", "U8"};
 
-std::span<const std::byte> bytes_of(const NamedArray& array) {
+std::span<const std::byte> array_bytes(const NamedArray& array) {
   return std::visit([](auto values) { return std::as_bytes(values); }, array.values);
 }
 
@@ -35,9 +35,9 @@ std::string header_of(std::span<const NamedArray* const> arrays, const std::map<
     for (const uint64_t extent : array->shape) values *= extent;
     check(values == value_count(*array), "an array has as many values as its shape says");
     check(!header.contains(array->name), "arrays of one file have different names");
-    const uint64_t end = offset + bytes_of(*array).size();
+    const uint64_t end = offset + array_bytes(*array).size();
     header[array->name] = {
-        {"dtype", kTypes.at(array->values.index())}, {"shape", array->shape}, {"data_offsets", {offset, end}}};
+        {"dtype", kArrayTypes.at(array->values.index())}, {"shape", array->shape}, {"data_offsets", {offset, end}}};
     offset = end;
   }
   std::string text = header.dump();
@@ -59,7 +59,7 @@ void write_safetensors(const std::string& path, std::span<const NamedArray> arra
   const std::string header = header_of(ordered, metadata);
   write_file_atomically(path, [&](FileWriter& file) {
     file.write(header);
-    for (const NamedArray* array : ordered) file.write(bytes_of(*array));
+    for (const NamedArray* array : ordered) file.write(array_bytes(*array));
   });
 }
 

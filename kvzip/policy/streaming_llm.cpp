@@ -7,7 +7,7 @@
 namespace kvzip {
 namespace {
 
-constexpr size_t kSinks = 4;
+constexpr size_t kFirstRows = 4;
 
 class StreamingLlm final : public Scorer {
  public:
@@ -15,7 +15,7 @@ class StreamingLlm final : public Scorer {
     for (size_t head = 0; head < rows.kv_heads; ++head) {
       for (size_t row = 0; row < rows.rows; ++row) {
         scores[head * rows.rows + row] =
-            row < kSinks ? 1 : static_cast<float>(row) / static_cast<float>(rows.rows);  // later is better
+            row < kFirstRows ? 1 : static_cast<float>(row) / static_cast<float>(rows.rows);  // later is better
       }
     }
   }

@@ -13,13 +13,16 @@ namespace {
 
 constexpr float kEpsilon = 1e-6F;
 
-float dot(const float* a, const float* b, size_t count) { return std::inner_product(a, a + count, b, 0.0F); }
+float sum_of_products(const float* a, const float* b, size_t count) {
+  return std::inner_product(a, a + count, b, 0.0F);
+}
 
 /// Each `gain.size()` values of `rows` after an RMS norm.
 void norm_rows(std::span<float> rows, const std::vector<float>& gain) {
   for (size_t at = 0; at < rows.size(); at += gain.size()) {
     float* const row = rows.data() + at;
-    const float scale = 1 / std::sqrt(dot(row, row, gain.size()) / static_cast<float>(gain.size()) + kEpsilon);
+    const float scale =
+        1 / std::sqrt(sum_of_products(row, row, gain.size()) / static_cast<float>(gain.size()) + kEpsilon);
     for (size_t i = 0; i < gain.size(); ++i) row[i] *= scale * gain[i];
   }
 }
@@ -76,11 +79,11 @@ class SinkGateMap final : public GateMap {
   /// Of the token's own key in the attention of one of its queries.
   float share(const float* query, const float* key, size_t head, float offset) const {
     const float scale = 1 / std::sqrt(static_cast<float>(dim_));
-    const float own = scale * dot(key, query, dim_) + offset;
+    const float own = scale * sum_of_products(key, query, dim_) + offset;
     const size_t values = sinks_.size() / heads_;
     float others = 0;
     for (size_t at = head * values; at < (head + 1) * values; at += dim_)
-      others += std::exp(scale * dot(sinks_.data() + at, query, dim_) - own);
+      others += std::exp(scale * sum_of_products(sinks_.data() + at, query, dim_) - own);
     return 1 / (1 + others);
   }
 

@@ -93,7 +93,7 @@ const std::string* find_value(const Fingerprint& values, const std::string& name
   return found == values.end() ? nullptr : &found->value;
 }
 
-std::string shown(const std::string* value) { return value == nullptr ? "nothing" : quote(*value, kShownBytes); }
+std::string shown_value(const std::string* value) { return value == nullptr ? "nothing" : quote(*value, kShownBytes); }
 
 }  // namespace
 
@@ -127,7 +127,7 @@ void require_fit(const std::string& path, const Fingerprint& file, const Fingerp
     const std::string* in_model = find_value(model, name);
     if (in_file != nullptr && in_model != nullptr && *in_file == *in_model) continue;
     differences += fmt::format("{}{}: {} in the file, {} in the model", differences.empty() ? "" : "; ",
-                               quote(name, kShownBytes), shown(in_file), shown(in_model));
+                               quote(name, kShownBytes), shown_value(in_file), shown_value(in_model));
   }
   if (differences.empty()) differences = "a value comes twice";
   throw Error(ErrorCode::input, fmt::format("{}: made with another model: {}", path, differences));

@@ -9,7 +9,6 @@ namespace kvzip {
 
 namespace {
 
-constexpr std::string_view kReplacement = "\uFFFD";
 /// SentencePiece looks at no more matches than this, as its maps have no more at one place.
 constexpr size_t kMostMatches = 32;
 
@@ -123,7 +122,7 @@ std::string Charsmap::normalize(std::string_view text) const {
       const Utf8Step step = utf8_step(text);
       const bool valid = step.kind == Utf8Step::Kind::character;
       length = match ? match->length : valid ? step.length : 1;
-      replaced = match ? match->replacement : valid ? text.substr(0, length) : kReplacement;
+      replaced = match ? match->replacement : valid ? text.substr(0, length) : kReplacementCharacter;
     }
     out += replaced;
     text.remove_prefix(length);

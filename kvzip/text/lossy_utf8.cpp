@@ -4,11 +4,7 @@
 
 namespace kvzip {
 
-namespace {
-
-constexpr std::string_view kReplacement = "\uFFFD";
-
-}  // namespace
+namespace {}  // namespace
 
 void LossyUtf8::push(std::string_view bytes, std::string& text) {
   if (pending_.empty() && valid_utf8_length(bytes) == bytes.size()) {
@@ -20,14 +16,14 @@ void LossyUtf8::push(std::string_view bytes, std::string& text) {
   while (!rest.empty()) {
     const Utf8Step step = utf8_step(rest);
     if (step.kind == Utf8Step::Kind::cut_off) break;
-    text += step.kind == Utf8Step::Kind::character ? rest.substr(0, step.length) : kReplacement;
+    text += step.kind == Utf8Step::Kind::character ? rest.substr(0, step.length) : kReplacementCharacter;
     rest.remove_prefix(step.length);
   }
   pending_.erase(0, pending_.size() - rest.size());
 }
 
 void LossyUtf8::flush(std::string& text) {
-  if (!pending_.empty()) text += kReplacement;
+  if (!pending_.empty()) text += kReplacementCharacter;
   pending_.clear();
 }
 

@@ -15,14 +15,15 @@
 
 namespace kvzip {
 
-namespace {
-
-struct Free {
+// Not in the unnamed namespace: a part of Regex holds some.
+struct FreePcre2 {
   void operator()(pcre2_code* code) const { pcre2_code_free(code); }
   void operator()(pcre2_match_data* data) const { pcre2_match_data_free(data); }
   void operator()(pcre2_match_context* context) const { pcre2_match_context_free(context); }
   void operator()(pcre2_compile_context* context) const { pcre2_compile_context_free(context); }
 };
+
+namespace {
 
 /// Steps that a match may take. Patterns of models never need more than a few per byte of the word, so this is met by
 /// no text below 100 MB, while an exponential pattern meets it in a second or a few.
@@ -49,20 +50,21 @@ std::string message_of(int error) {
 
 // PCRE2 leaves compiled code unchanged while matching, so that it is shared.
 struct Regex::Code {
-  std::unique_ptr<pcre2_code, Free> most;  ///< for texts without characters that are newer than PCRE2's tables
-  std::unique_ptr<pcre2_code, Free> all;   ///< for any; null: the same
+  std::unique_ptr<pcre2_code, FreePcre2> most;  ///< for texts without characters that are newer than PCRE2's tables
+  std::unique_ptr<pcre2_code, FreePcre2> all;   ///< for any; null: the same
 };
 
 namespace {
 
-std::unique_ptr<pcre2_code, Free> compile(std::string_view pattern, std::string_view original, std::string_view place) {
-  const std::unique_ptr<pcre2_compile_context, Free> context(pcre2_compile_context_create(nullptr));
+std::unique_ptr<pcre2_code, FreePcre2> compile(std::string_view pattern, std::string_view original,
+                                               std::string_view place) {
+  const std::unique_ptr<pcre2_compile_context, FreePcre2> context(pcre2_compile_context_create(nullptr));
   if (!context) throw Error(ErrorCode::memory, "no memory to compile a pattern");
   pcre2_set_newline(context.get(), PCRE2_NEWLINE_LF);
   pcre2_set_parens_nest_limit(context.get(), kDeepestPattern);
   int error = 0;
   size_t offset = 0;
-  std::unique_ptr<pcre2_code, Free> code(
+  std::unique_ptr<pcre2_code, FreePcre2> code(
       pcre2_compile(subject_of(pattern), pattern.size(),
                     PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &error, &offset, context.get()));
   if (!code) {
@@ -95,8 +97,9 @@ Regex::Search::Search(const Regex& regex, std::string_view text)
 
 std::optional<Regex::Match> Regex::Search::find() const {
   // What a match leaves in it is read at once, so that one serves all searches of a thread.
-  static thread_local const std::unique_ptr<pcre2_match_data, Free> kData(pcre2_match_data_create(1, nullptr));
-  static thread_local const std::unique_ptr<pcre2_match_context, Free> kContext(pcre2_match_context_create(nullptr));
+  static thread_local const std::unique_ptr<pcre2_match_data, FreePcre2> kData(pcre2_match_data_create(1, nullptr));
+  static thread_local const std::unique_ptr<pcre2_match_context, FreePcre2> kContext(
+      pcre2_match_context_create(nullptr));
   if (!kData || !kContext) throw Error(ErrorCode::memory, "no memory to match a pattern");
   pcre2_set_match_limit(kContext.get(), match_limit(text_.size()));
   const pcre2_code* const code = newer_ ? regex_.code_->all.get() : regex_.code_->most.get();

@@ -6,6 +6,9 @@
 
 namespace kvzip {
 
+/// U+FFFD, which stands in for bytes that are no UTF-8.
+inline constexpr std::string_view kReplacementCharacter = "\uFFFD";
+
 /// What stands at the start of some bytes.
 struct Utf8Step {
   enum class Kind {

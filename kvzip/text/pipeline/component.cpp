@@ -11,7 +11,7 @@ namespace kvzip {
 
 namespace {
 
-std::string shown(const nlohmann::json* value) {
+std::string shown_value(const nlohmann::json* value) {
   if (value == nullptr) return "none";
   if (value->is_string()) return quote(value->get_ref<const std::string&>());
   if (value->is_primitive()) return value->dump();
@@ -24,7 +24,7 @@ Component::Component(std::string_view file, std::string place, const nlohmann::j
     : file_(file), place_(std::move(place)), object_(&value) {
   if (value.is_object()) return;
   const std::string where = place_.empty() ? file_ : fmt::format("{}: {}", file_, place_);
-  throw Error(ErrorCode::input, fmt::format("{}: expected an object, found {}", where, shown(&value)));
+  throw Error(ErrorCode::input, fmt::format("{}: expected an object, found {}", where, shown_value(&value)));
 }
 
 std::string Component::place(std::string_view key) const {
@@ -32,7 +32,7 @@ std::string Component::place(std::string_view key) const {
 }
 
 void Component::fail(std::string_view key, std::string_view expected, ErrorCode code) const {
-  throw Error(code, fmt::format("{}: expected {}, found {}", place(key), expected, shown(find(key))));
+  throw Error(code, fmt::format("{}: expected {}, found {}", place(key), expected, shown_value(find(key))));
 }
 
 const nlohmann::json* Component::find(std::string_view key) const {

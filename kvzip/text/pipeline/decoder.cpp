@@ -9,9 +9,9 @@ namespace kvzip {
 
 namespace {
 
-std::unique_ptr<Decoder> make_sequence(const Component& component);
+std::unique_ptr<Decoder> make_decoder_sequence(const Component& component);
 
-constexpr auto kKinds = std::to_array<ComponentKind<Decoder>>({
+constexpr auto kDecoderKinds = std::to_array<ComponentKind<Decoder>>({
     {"BPEDecoder", make_bpe_decoder},
     {"ByteFallback", make_byte_fallback_decoder},
     {"ByteLevel", make_byte_level_decoder},
@@ -19,7 +19,7 @@ constexpr auto kKinds = std::to_array<ComponentKind<Decoder>>({
     {"Fuse", make_fuse_decoder},
     {"Metaspace", make_metaspace_decoder},
     {"Replace", make_replace_decoder},
-    {"Sequence", make_sequence},
+    {"Sequence", make_decoder_sequence},
     {"Strip", make_strip_decoder},
     {"WordPiece", make_word_piece_decoder},
 });
@@ -44,7 +44,7 @@ class DecoderSequence final : public Decoder {
   std::vector<std::unique_ptr<Decoder>> decoders_;
 };
 
-std::unique_ptr<Decoder> make_sequence(const Component& component) {
+std::unique_ptr<Decoder> make_decoder_sequence(const Component& component) {
   return std::make_unique<DecoderSequence>(component);
 }
 
@@ -84,7 +84,7 @@ class Appending final : public DecoderRun {
 
 std::unique_ptr<Decoder> make_decoder(const Component* component) {
   if (component == nullptr) return std::make_unique<SpacedTokens>();
-  return make_component<Decoder>(kKinds, *component);
+  return make_component<Decoder>(kDecoderKinds, *component);
 }
 
 std::string Decoder::piece(std::string_view token) const {

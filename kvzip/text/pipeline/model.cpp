@@ -13,7 +13,7 @@ namespace kvzip {
 
 namespace {
 
-constexpr auto kKinds = std::to_array<ComponentKind<PipelineModel>>({
+constexpr auto kModelKinds = std::to_array<ComponentKind<PipelineModel>>({
     {"BPE", make_bpe_model},
     {"Unigram", make_unigram_model},
     {"WordLevel", make_word_level_model},
@@ -32,7 +32,7 @@ PipelineModel::PipelineModel(const Component& component, std::vector<std::string
 }
 
 std::unique_ptr<PipelineModel> make_pipeline_model(const Component& component) {
-  return make_component<PipelineModel>(kKinds, component);
+  return make_component<PipelineModel>(kModelKinds, component);
 }
 
 std::unique_ptr<PipelineModel> make_byte_model(const Component& component) {

@@ -9,9 +9,9 @@ namespace kvzip {
 
 namespace {
 
-std::unique_ptr<Normalizer> make_sequence(const Component& component);
+std::unique_ptr<Normalizer> make_normalizer_sequence(const Component& component);
 
-constexpr auto kKinds = std::to_array<ComponentKind<Normalizer>>({
+constexpr auto kNormalizerKinds = std::to_array<ComponentKind<Normalizer>>({
     {"BertNormalizer", make_bert_normalizer},
     {"ByteLevel", make_byte_level_normalizer},
     {"Lowercase", make_lowercase},
@@ -23,7 +23,7 @@ constexpr auto kKinds = std::to_array<ComponentKind<Normalizer>>({
     {"Precompiled", make_precompiled},
     {"Prepend", make_prepend},
     {"Replace", make_replace},
-    {"Sequence", make_sequence},
+    {"Sequence", make_normalizer_sequence},
     {"Strip", make_strip},
     {"StripAccents", make_strip_accents},
 });
@@ -42,7 +42,7 @@ class NormalizerSequence final : public Normalizer {
   std::vector<std::unique_ptr<Normalizer>> normalizers_;
 };
 
-std::unique_ptr<Normalizer> make_sequence(const Component& component) {
+std::unique_ptr<Normalizer> make_normalizer_sequence(const Component& component) {
   return std::make_unique<NormalizerSequence>(component);
 }
 
@@ -55,7 +55,7 @@ void expect_text_length(size_t bytes) {
 }
 
 std::unique_ptr<Normalizer> make_normalizer(const Component& component) {
-  return make_component<Normalizer>(kKinds, component);
+  return make_component<Normalizer>(kNormalizerKinds, component);
 }
 
 }  // namespace kvzip

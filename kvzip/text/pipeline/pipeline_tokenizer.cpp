@@ -25,7 +25,8 @@ PreTokenizerChain find_pre_tokenizer(const Component& file) {
 }
 
 /// Words are given as bytes where both sides can do that, which spares spelling them.
-std::unique_ptr<PipelineModel> find_model(const Component& file, PreTokenizerChain& pre_tokenizer, bool& bytes) {
+std::unique_ptr<PipelineModel> find_pipeline_model(const Component& file, PreTokenizerChain& pre_tokenizer,
+                                                   bool& bytes) {
   const Component component = file.object("model");
   auto model = pre_tokenizer.spells_bytes() ? make_byte_model(component) : nullptr;
   bytes = model != nullptr;
@@ -44,7 +45,7 @@ std::unique_ptr<Decoder> find_decoder(const Component& file) {
 PipelineTokenizer::PipelineTokenizer(const Component& file)
     : normalizer_(find_normalizer(file)),
       pre_tokenizer_(find_pre_tokenizer(file)),
-      model_(find_model(file, pre_tokenizer_, bytes_)),
+      model_(find_pipeline_model(file, pre_tokenizer_, bytes_)),
       added_(read_added_tokens(file, *model_, normalizer_.get())),
       raw_finder_(added_, false),
       normalized_finder_(added_, true),

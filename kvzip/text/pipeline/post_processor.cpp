@@ -43,7 +43,7 @@ PostProcessor::PostProcessor(const Component& component, size_t vocab_size) : Po
 
 void PostProcessor::add(const Component& component, size_t vocab_size) {
   using Set = void (PostProcessor::*)(const Component&, size_t);
-  static constexpr auto kKinds = std::to_array<std::pair<std::string_view, Set>>({
+  static constexpr auto kPostProcessorKinds = std::to_array<std::pair<std::string_view, Set>>({
       {"BertProcessing", &PostProcessor::set_bert},
       {"RobertaProcessing", &PostProcessor::set_roberta},
       {"TemplateProcessing", &PostProcessor::set_templates},
@@ -54,8 +54,8 @@ void PostProcessor::add(const Component& component, size_t vocab_size) {
     for (const Component& one : component.list("processors")) add(one, vocab_size);
     return;
   }
-  const auto kind = std::ranges::find(kKinds, type, [](const auto& row) { return row.first; });
-  if (kind == kKinds.end()) {
+  const auto kind = std::ranges::find(kPostProcessorKinds, type, [](const auto& row) { return row.first; });
+  if (kind == kPostProcessorKinds.end()) {
     component.fail("type", "one of BertProcessing, ByteLevel, RobertaProcessing, Sequence, TemplateProcessing",
                    ErrorCode::unsupported);
   }

@@ -10,7 +10,7 @@ namespace kvzip {
 
 namespace {
 
-constexpr auto kKinds = std::to_array<ComponentKind<PreTokenizerStep>>({
+constexpr auto kPreTokenizerKinds = std::to_array<ComponentKind<PreTokenizerStep>>({
     {"BertPreTokenizer", make_bert_step},
     {"ByteLevel", make_byte_level_step},
     {"CharDelimiterSplit", make_delimiter_step},
@@ -32,7 +32,7 @@ PreTokenizerChain::PreTokenizerChain(const Component* component) {
 
 void PreTokenizerChain::add(const Component& component) {
   if (component.type() != "Sequence") {
-    steps_.push_back(make_component<PreTokenizerStep>(kKinds, component));
+    steps_.push_back(make_component<PreTokenizerStep>(kPreTokenizerKinds, component));
     return;
   }
   for (const Component& one : component.list("pretokenizers")) add(one);

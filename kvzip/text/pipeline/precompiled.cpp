@@ -11,7 +11,7 @@ namespace kvzip {
 namespace {
 
 /// The bytes that base64 `text` stands for. Throws Error where it is none.
-std::string decode_base64(const Component& component, std::string_view key) {
+std::string base64_field(const Component& component, std::string_view key) {
   constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   const std::string text = component.text(key);
   const size_t end = std::min(text.find('='), text.size());
@@ -33,7 +33,7 @@ std::string decode_base64(const Component& component, std::string_view key) {
 
 class Precompiled final : public Normalizer {
  public:
-  explicit Precompiled(const Component& component) : map_(decode_base64(component, "precompiled_charsmap")) {}
+  explicit Precompiled(const Component& component) : map_(base64_field(component, "precompiled_charsmap")) {}
 
   void apply(NormalizedText& text) const override {
     std::string out;
