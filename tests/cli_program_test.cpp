@@ -110,8 +110,8 @@ TEST_F(Program, KeepIsMoreThanZeroAndAtMostOne) {
 TEST_F(Program, DocumentsThatCantBeReadAreOne) {
   expect_error(ask(folder_.file("missing.txt"), {}), 1, "missing.txt: No such file");
   expect_error(ask(folder_.path(), {}), 1, "found a folder");
-  expect_error(ask(write("empty.txt", ""), {}), 1, "empty.txt: expected some text");
-  expect_error(ask(write("blank.txt", " \n\t\n"), {}), 1, "blank.txt: expected some text");
+  expect_error(ask(write("empty.txt", ""), {}), 1, "empty.txt: expected text, found none");
+  expect_error(ask(write("blank.txt", " \n\t\n"), {}), 1, "blank.txt: expected text, found none");
   expect_error(ask(write("binary.bin", std::string("text\0more", 9)), {}), 1,
                "binary.bin: expected text, found a binary file");
   std::string words;

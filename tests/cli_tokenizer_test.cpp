@@ -194,7 +194,7 @@ TEST_F(TokenizeKinds, WrongUse) {
   expect({text_, "--tokenizer", folder_.file("cl100k_base.tiktoken")}, 1, "cl100k_base.tiktoken: No such file");
   expect({text_, "--tokenizer", folder_.file("none.tiktoken")}, 1, "cl100k_base");
   expect({text_, "--tokenizer", folder_.file("none.json"), "--encoding", "qwen"}, 2, "--encoding: only for .tiktoken");
-  expect({write("blank.txt", " \n"), "--kind", "word"}, 1, "blank.txt: expected some text");
+  expect({write("blank.txt", " \n"), "--kind", "word"}, 1, "blank.txt: expected text, found none");
   expect({write("bad.txt", "a\xFF"), "--kind", "bpe"}, 1, "bad.txt: expected UTF-8 text");
   ASSERT_EQ(run(train({"-q"})).exit_code, 0);
   expect({text_, "--kind", "unigram", "--tokenizer", output_}, 2, "--kind: expected");

@@ -15,7 +15,7 @@
 #include "kvzip/cli/splitting_report.h"
 #include "kvzip/cli/terminal.h"
 #include "kvzip/cli/tokenizer_file.h"
-#include "kvzip/text/unicode/segmentation.h"
+#include "kvzip/text/require_text.h"
 
 namespace kvzip::cli {
 namespace {
@@ -98,7 +98,7 @@ void compare_kinds(const TokenizeFlags& flags) {
                   fmt::format("--kind: expected {} among them, which the tokenizer is", tokenizer->description()));
   }
   const std::string text = source(flags);
-  if (is_blank(text)) throw Error(ErrorCode::input, fmt::format("{}: expected some text", source_name(flags)));
+  require_text(source_name(flags), text);
   ProgressBar bar(flags.output.quiet);
   std::vector<Splitting> splittings;
   splittings.reserve(kinds.size());

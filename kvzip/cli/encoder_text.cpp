@@ -1,12 +1,10 @@
 #include "kvzip/cli/encoder_text.h"
 
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
-#include <string_view>
 
 #include "kvzip/base/error.h"
 #include "kvzip/cli/read_document.h"
+#include "kvzip/text/require_text.h"
 
 namespace kvzip::cli {
 
@@ -15,19 +13,6 @@ void add_text_options(CLI::App& command, TextFlags& flags) {
   command.add_option("--text", flags.text, "The text itself")->excludes(file);
   command.add_option("--pair", flags.pair, "A second text, for models that read pairs");
 }
-
-namespace {
-
-void require_text(const std::string& name, std::string_view text) {
-  const auto refuse = [&](const std::string& found) {
-    throw Error(ErrorCode::input, fmt::format("{}: expected text, found {}", name, found));
-  };
-  if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) refuse("none");
-  const size_t zero = text.find('\0');
-  if (zero != std::string_view::npos) refuse(fmt::format("a binary file (a zero byte at offset {})", zero));
-}
-
-}  // namespace
 
 Texts read_texts(const TextFlags& flags) {
   if (!flags.text && flags.file.empty())

@@ -8,6 +8,7 @@
 #include "kvzip/stages/memory.h"
 #include "kvzip/stages/prompt.h"
 #include "kvzip/stages/reconstruct.h"
+#include "kvzip/text/require_text.h"
 
 namespace kvzip {
 namespace {
@@ -15,20 +16,10 @@ namespace {
 // Tokens that must stay free in the model's context for a question and its answer.
 constexpr size_t kRoomForAnswer = 128;
 
-void require_text(std::string_view text) {
-  if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) {
-    throw Error(ErrorCode::input, "document: expected some text, found none");
-  }
-  if (text.find('\0') != std::string_view::npos) {
-    throw Error(ErrorCode::input, fmt::format("document: expected text, found a binary file (a zero byte at offset {})",
-                                              text.find('\0')));
-  }
-}
-
 }  // namespace
 
 std::vector<TokenId> document_ids(const Model& model, std::string_view text) {
-  require_text(text);
+  require_text("document", text);
   return model.tokenizer().encode(text);
 }
 
