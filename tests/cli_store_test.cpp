@@ -122,6 +122,26 @@ TEST_F(Store, TakesContextFilesOfOtherMachines) {
   EXPECT_TRUE(ask({"--keep", "0.5"}).contains("context_file"));
 }
 
+TEST_F(Store, ALargerContextIsntReplacedByASmallerOne) {
+  const std::string large = folder_.file("large.kvz"), small = folder_.file("small.kvz");
+  ASSERT_EQ(run({"compress", document_, "-o", large, "--keep", "1", "-q"}).exit_code, 0);
+  ASSERT_EQ(run({"compress", large, "-o", small, "--keep", "0.1", "-q"}).exit_code, 0);
+  const auto kept = [&] { return list().at(0).at("keep").get<double>(); };
+  EXPECT_EQ(run_json({"store", "add", small, "-q"}).at("was_there"), false);
+  EXPECT_EQ(kept(), 0.1);
+  EXPECT_EQ(run_json({"store", "add", large, "-q"}).at("was_there"), false) << "more of it";
+  EXPECT_EQ(kept(), 1);
+  const ProcessResult again = run({"store", "add", small, "--pin"});
+  EXPECT_EQ(again.exit_code, 0);
+  EXPECT_NE(again.err.find("100 % of it is there already"), std::string::npos) << again.err;
+  EXPECT_EQ(kept(), 1);
+  EXPECT_EQ(list().at(0).at("pinned"), true);
+  EXPECT_EQ(run_json({"store", "add", document_, "--keep", "0.2", "-q"}).at("was_there"), true);
+  ASSERT_EQ(run({"store", "rm", "log.txt"}).exit_code, 0);
+  EXPECT_EQ(run_json({"store", "add", small, "-q"}).at("was_there"), false);
+  EXPECT_EQ(kept(), 0.1) << "for whom that is enough";
+}
+
 TEST_F(Store, HasALargestSize) {
   environment_.emplace_back("KVZIP_STORE_SIZE", "100KiB");
   const ProcessResult result = run({"ask", document_, "Who?", "-n", "2"});

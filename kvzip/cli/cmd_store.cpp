@@ -45,35 +45,58 @@ void say_added(const StoreCommandFlags& flags, const std::string& name, bool was
   }
 }
 
+/// Adds contexts of which the store doesn't hold as much already: a smaller cut never takes the place of a larger one.
+class Adder {
+ public:
+  Adder(const StoreCommandFlags& flags, ProgressBar& bar) : flags_(&flags), bar_(&bar), store_(the_store(flags)) {}
+
+  /// Whether the store holds `amount`, a ratio or KeepFlags, of the context: it was used and pinned then. A damaged one
+  /// doesn't count.
+  template <class Amount>
+  bool has(const std::string& name, const Amount& amount) {
+    try {
+      const auto held = find_kept(*store_, name, amount);
+      if (!held) return false;
+      bar_->note("store", fmt::format("{} of it is there already", format_percent(held->description().ratio)));
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::input) throw;
+      bar_->note("store", fmt::format("{}; it is replaced", error.what()));
+      return false;
+    }
+    store_->touch(name);
+    if (flags_->pin) store_->pin(name, ContextStore::Pin::yes);
+    say_added(*flags_, name, true);
+    return true;
+  }
+
+  void add(const std::string& name, const Context& context, const ContextOrigin& origin) {
+    if (has(name, origin.ratio)) return;
+    add_to_store(*store_, name, context, origin, flags_->pin ? ContextStore::Pin::yes : ContextStore::Pin::no, *bar_);
+    say_added(*flags_, name, false);
+  }
+
+ private:
+  const StoreCommandFlags* flags_;
+  ProgressBar* bar_;
+  std::unique_ptr<ContextStore> store_;
+};
+
 void run_add(const StoreCommandFlags& flags) {
-  const auto store = the_store(flags);
   ProgressBar bar(flags.output.quiet);
-  const ContextStore::Pin pin = flags.pin ? ContextStore::Pin::yes : ContextStore::Pin::no;
+  Adder adder(flags, bar);
   if (flags.make.keep.is_automatic()) throw Error(ErrorCode::usage, "--keep auto: expected an amount to store");
   if (!flags.make.keep.head_scores.empty())
     throw Error(ErrorCode::usage, "--head-scores: a store knows documents by their own scores only");
   bool exact = false;
   const auto known = [&](const Engine& engine, const std::string& text) {
     exact = engine.exact;
-    const std::string name = document_address(engine, text, flags.make.keep, flags.make.reading);
-    try {
-      if (!find_kept(*store, name, flags.make.keep)) return false;
-    } catch (const Error& error) {
-      if (error.code() != ErrorCode::input) throw;
-      bar.note("store", fmt::format("{}; the document is read again", error.what()));
-      return false;
-    }
-    store->touch(name);
-    if (flags.pin) store->pin(name, pin);
-    say_added(flags, name, true);
-    return true;
+    return adder.has(document_address(engine, text, flags.make.keep, flags.make.reading), flags.make.keep);
   };
   const auto made = [&](const Context& context, const ContextOrigin& origin) {
     const std::string name = context_address(
         origin.fingerprint, origin.system, origin.document,
         {.kv_type = context.shape().dtype, .level = origin.level, .scoring = origin.scoring, .exact_weights = exact});
-    add_to_store(*store, name, context, origin, pin, bar);
-    say_added(flags, name, false);
+    adder.add(name, context, origin);
   };
   make_context(flags.make, {.known = known, .made = made}, bar);
 }
@@ -195,7 +218,8 @@ std::function<void()> add_store(CLI::App& command) {
       "What `ask` and `chat` read they keep here, and find again: the second question about a document starts at once. "
       "Beyond\n$KVZIP_STORE_SIZE (10GiB) the least recently used contexts go, but for pinned ones. A store on a Redis "
       "server is "
-      "shared by\nall who use it; with a key in the file $KVZIP_STORE_KEY, only contexts of its holders are opened.\n\n"
+      "shared by\nall who use it; with a key in the file $KVZIP_STORE_KEY, only contexts of its holders are opened. A "
+      "context of which\nmore is kept takes the place of a smaller one, never the other way round.\n\n"
       "Examples:\n"
       "  kvzip store list\n"
       "  kvzip store add report.txt --keep 0.5 --pin\n"

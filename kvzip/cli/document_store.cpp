@@ -8,6 +8,19 @@
 #include "kvzip/store/fingerprint.h"
 
 namespace kvzip::cli {
+namespace {
+
+/// The context if it holds the fraction that `wanted(its description)` says.
+template <class Wanted>
+std::optional<ContextFile> find_holding(ContextStore& store, const std::string& address, const Wanted& wanted) {
+  std::optional<ContextFile> file = store.find(address);
+  if (!file) return std::nullopt;
+  expect_named(*file, address);
+  if (wanted(file->description()) > file->description().ratio) return std::nullopt;  // more of it is stored then
+  return file;
+}
+
+}  // namespace
 
 DocumentStore::DocumentStore(const StoreFlags& flags, ProgressBar& bar) : bar_(&bar) {
   try {
@@ -54,13 +67,13 @@ std::string document_address(const Engine& engine, std::string_view text, const 
 }
 
 std::optional<ContextFile> find_kept(ContextStore& store, const std::string& address, const KeepFlags& keep) {
-  std::optional<ContextFile> file = store.find(address);
-  if (!file) return std::nullopt;
-  expect_named(*file, address);
-  const ContextDescription& about = file->description();
-  const double wanted = keep_ratio(keep.amount(), about.shape, about.system_tokens, about.held.len);
-  if (wanted > about.ratio) return std::nullopt;  // it is read again, and more of it stored
-  return file;
+  return find_holding(store, address, [&](const ContextDescription& about) {
+    return keep_ratio(keep.amount(), about.shape, about.system_tokens, about.held.len);
+  });
+}
+
+std::optional<ContextFile> find_kept(ContextStore& store, const std::string& address, double ratio) {
+  return find_holding(store, address, [&](const ContextDescription&) { return ratio; });
 }
 
 uint64_t add_to_store(ContextStore& store, const std::string& address, const Context& context,

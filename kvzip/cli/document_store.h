@@ -37,6 +37,9 @@ std::string document_address(const Engine& engine, std::string_view text, const 
 /// less. Throws Error{input} where it is damaged or another document's.
 std::optional<ContextFile> find_kept(ContextStore& store, const std::string& address, const KeepFlags& keep);
 
+/// The same for a fraction of the document.
+std::optional<ContextFile> find_kept(ContextStore& store, const std::string& address, double ratio);
+
 /// Adds it; throws what goes wrong.
 uint64_t add_to_store(ContextStore& store, const std::string& address, const Context& context,
                       const ContextOrigin& origin, ContextStore::Pin pin, ProgressBar& bar);
