@@ -15,7 +15,7 @@ class Recording {
 
   /// Notes what `operations` would do in place of doing it; what memory they take or copy aside. Where they are those
   /// of the last time but for lengths and addresses, that is quick, and may happen while the device still replays.
-  /// False where the device can't repeat them: there is nothing to replay then.
+  /// False where the device can't repeat them, nor anything else from then on: there is nothing to replay.
   virtual bool record(const std::function<void()>& operations) = 0;
   /// Does what was recorded last, in order with the backend's other operations.
   virtual void replay() = 0;

@@ -169,14 +169,15 @@ StreamingFigure Bench::streaming(size_t tokens, const StreamOptions& options, bo
 }
 
 // Forced tokens instead of chosen ones: the work of a pass is the same, and no stop token ends it early.
-double Bench::decode_once(const PastFn& past, size_t depth, size_t questions) const {
+double Bench::decode_once(const PastFn& past, DecodeFigure& figure) const {
   const Model& model = engine_.model;
+  const size_t questions = figure.questions;
   Forward forward(model);
   std::vector<Tail> tails;
   std::vector<Tail*> tail_list;
   tails.reserve(questions);
   for (size_t q = 0; q < questions; ++q) {
-    tails.emplace_back(model.backend(), model.cache_shape(tail_type(reading_.dtype())), depth);
+    tails.emplace_back(model.backend(), model.cache_shape(tail_type(reading_.dtype())), figure.depth);
     tail_list.push_back(&tails.back());
   }
   const size_t vocab = model.config().vocab;
@@ -194,7 +195,10 @@ double Bench::decode_once(const PastFn& past, size_t depth, size_t questions) co
       forward.likeliest({.tokens = tokens, .tails = tail_list, .past = past, .logits = Logits::all}, vocab);
     }
   }
-  return static_cast<double>(plan_.decode_tokens * questions) / watch.seconds();
+  const double seconds = watch.seconds();
+  figure.replayed = static_cast<double>(forward.replays().tokens) / static_cast<double>(plan_.decode_tokens);
+  figure.given_up = forward.replays().given_up;
+  return static_cast<double>(plan_.decode_tokens * questions) / seconds;
 }
 
 std::vector<DecodeFigure> Bench::decode(size_t depth) const {
@@ -223,7 +227,7 @@ std::vector<DecodeFigure> Bench::decode(size_t depth) const {
     for (size_t f = 0; f < figures.size(); ++f) {
       std::optional<ContextCut> cut;
       if (context) cut.emplace(*context, keeps[f / plan_.questions.size()]);
-      rates[f].push_back(decode_once(cut ? past_of(*cut) : PastFn(), depth, figures[f].questions));
+      rates[f].push_back(decode_once(cut ? past_of(*cut) : PastFn(), figures[f]));
     }
   }
   for (size_t f = 0; f < figures.size(); ++f) figures[f].tokens_per_s = spread_of(rates[f]);

@@ -53,9 +53,11 @@ struct StreamingFigure {
 struct DecodeFigure {
   size_t depth = 0;
   double keep = 1;
-  size_t questions = 1;  ///< answered at once
-  size_t kv_bytes = 0;   ///< on one device
-  Spread tokens_per_s;   ///< of all questions
+  size_t questions = 1;   ///< answered at once
+  size_t kv_bytes = 0;    ///< on one device
+  Spread tokens_per_s;    ///< of all questions
+  double replayed = 0;    ///< fraction of the tokens that the device repeated from a recording of the one before
+  bool given_up = false;  ///< it would have gained from that, but can't
 };
 
 /// Runs on documents of random tokens, of which the time doesn't depend on what they say. All throw Error{cancelled}.
@@ -76,7 +78,8 @@ class Bench {
 
  private:
   Reading read(size_t tokens) const;
-  double decode_once(const PastFn& past, size_t depth, size_t questions) const;
+  /// Tokens per second; `figure` says how many questions, and learns what was replayed.
+  double decode_once(const PastFn& past, DecodeFigure& figure) const;
 
   const Engine& engine_;
   ReadingFlags reading_;

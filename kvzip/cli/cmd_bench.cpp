@@ -92,7 +92,8 @@ Json json_of(const BenchReport& report, const Engine& engine) {
                               {"questions", figure.questions},
                               {"kv_bytes", figure.kv_bytes},
                               {"tokens_per_s", json_of(figure.tokens_per_s)},
-                              {"bytes_per_s", decode_rate(model, figure)}});
+                              {"bytes_per_s", decode_rate(model, figure)},
+                              {"replayed", figure.replayed}});
   }
   json["ceilings"] = {{"copy_bytes_per_s", report.ceilings.copy_bytes_per_s},
                       {"product_flop_per_s", report.ceilings.product_flop_per_s}};
@@ -134,10 +135,13 @@ std::string text_of(const BenchReport& report, const Engine& engine, size_t repe
     table.add({what, grouped(figure.depth), format_percent(figure.keep), text_of(figure.tokens_per_s), "tokens/s",
                fmt::format("{:.1f} GB/s", decode_rate(model, figure) / 1e9)});
   }
+  const bool one_by_one =
+      std::any_of(report.decode.begin(), report.decode.end(), [](const DecodeFigure& each) { return each.given_up; });
   const std::string ceilings =
       fmt::format("{} copies {:.1f} GB/s and multiplies at {:.2f} TFLOP/s; memory in use at most {}",
                   engine.group ? "Of several devices, each" : "The device", report.ceilings.copy_bytes_per_s / 1e9,
-                  report.ceilings.product_flop_per_s / 1e12, format_bytes(report.peak_bytes));
+                  report.ceilings.product_flop_per_s / 1e12, format_bytes(report.peak_bytes)) +
+      (one_by_one ? "\nOperations of a token were launched one by one: the device can't repeat them as one graph" : "");
   const std::string shared = engine.group ? fmt::format("{} devices, figures achieved by each: ", model.ranks()) : "";
   return fmt::format("{}{}, {}\n{}, loaded in {}, {}\n\n{}\n{}\n", shared, engine.backend->description(),
                      counted(thread_count(), "thread"), engine.model.config().name, format_seconds(engine.load_seconds),

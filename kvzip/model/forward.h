@@ -76,6 +76,13 @@ class Forward {
   void anticipate(const Batch& batch);
   void forget() { anticipated_.reset(); }
 
+  /// What became of it.
+  struct Replays {
+    size_t tokens = 0;      ///< whose layers were queued in one step
+    bool given_up = false;  ///< the device would have gained, but something in the layers can't be repeated there
+  };
+  const Replays& replays() const { return replays_; }
+
  private:
   /// Runs the layers, then finish(rows with logits), whose result it returns.
   template <class Finish>
@@ -127,6 +134,7 @@ class Forward {
   };
   std::unique_ptr<Recording> recording_;  // of one token's layers; null until it is first needed
   std::optional<NextToken> anticipated_;  // what was recorded last, and not replayed yet
+  Replays replays_;
 };
 
 }  // namespace kvzip

@@ -22,6 +22,7 @@ void extend_all(Tail& tail) {
 void Forward::anticipate(const Batch& batch) {
   forget();
   if (!is_next_token(batch, model_->config()) || model_->group() != nullptr) return;
+  if (replays_.given_up) return;
   if (recording_ == nullptr) recording_ = model_->backend().make_recording();
   if (recording_ == nullptr) return;
   begin(batch);
@@ -30,8 +31,8 @@ void Forward::anticipate(const Batch& batch) {
     // Rows that have to move for one more do so now, as that isn't done again with every token.
     extend_all(tail);
     tail.truncate(first_position_);
-    const bool recorded = recording_->record([&] { layers(batch, 1); });
-    if (recorded) anticipated_ = {&tail, first_position_};
+    replays_.given_up = !recording_->record([&] { layers(batch, 1); });
+    if (!replays_.given_up) anticipated_ = {&tail, first_position_};
   } catch (const Error& error) {
     if (error.code() != ErrorCode::memory) throw;  // the token that needs it will say so, if it ever comes
   }
@@ -46,6 +47,7 @@ bool Forward::replay(const Batch& batch) {
   if (!expected) return false;
   extend_all(*tails_[0]);
   recording_->replay();
+  ++replays_.tokens;
   return true;
 }
 
