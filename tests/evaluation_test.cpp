@@ -204,6 +204,12 @@ TEST_F(Evaluation, CheckFindsTheRatioThatADocumentBears) {
   EXPECT_EQ(report["smallest_ratio"], 0.5);
   EXPECT_EQ(report["scoring"], "exact");
   EXPECT_EQ(run_process({{kProgram, "check", file, "--ratios", "2"}, "", {}}).exit_code, 2);
+  for (const char* loss : {"-1", "nan", "inf", "little", "0.1x"}) {
+    const ProcessResult wrong = run_process({{kProgram, "check", file, "--loss", loss}, "", {}});
+    EXPECT_EQ(wrong.exit_code, 2) << loss;
+    EXPECT_NE(wrong.err.find("--loss: expected a number of at least 0, found '" + std::string(loss)), std::string::npos)
+        << wrong.err;
+  }
 }
 
 TEST_F(Evaluation, CheckScoresByAGateToo) {
@@ -241,6 +247,11 @@ TEST_F(Evaluation, WrongCommandLinesAndFilesAreSaidInOneLine) {
   fails({"--shard", "3/2"}, 2, "--shard");
   fails({"--policy", "guess"}, 2, "kvzip exact");
   fails({"--idx", "9"}, 2, "--idx 9");
+  for (const std::string& place : {files_ + "/0.json", std::string("/proc/results")}) {
+    const ProcessResult unwritable = run_process({{kProgram, "eval", "-d", "qa", "--out", place, "-q"}, "", {}});
+    EXPECT_EQ(unwritable.exit_code, 1);
+    EXPECT_NE(unwritable.err.find(place + ": can't be written: "), std::string::npos) << unwritable.err;
+  }
   EXPECT_EQ(run_process({{kProgram, "eval", "-d", "qa", "--ratios", "1.0,0"}, "", {}}).exit_code, 2);
   EXPECT_EQ(run_process({{kProgram, "eval", "-d", "qa", "--ratios", "0.3,0.3"}, "", {}}).exit_code, 2);
   std::ofstream(files_ + "/0.json") << R"({"context": "x", "questions": [{"question": "Why?", "answer": ""}]})";

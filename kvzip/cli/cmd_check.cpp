@@ -102,7 +102,7 @@ std::function<void()> add_check(CLI::App& command) {
       ->check(CLI::IsMember({"exact", "local", "gate"}))
       ->capture_default_str();
   command.add_option("--loss", flags->most, "Loss in nats per token that a ratio may cost to be named")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->capture_default_str();
   command.add_option("--sample", flags->chunk_tokens, "Tokens at the beginning of every 2,000 that are repeated")
       ->check(whole(1, 2000))

@@ -157,7 +157,7 @@ std::string footer() {
       "so that a run that was stopped goes on. Under mpirun each process takes its share of documents and cores; "
       "results are\n"
       "the same to the last digit where each process has as many threads (-t).\n\nTasks:\n";
-  for (const Task& task : tasks()) text += fmt::format("  {:<30}{}\n", task.name, task.summary);
+  for (const Task& task : tasks()) text += fmt::format("  {:<32}{}\n", task.name, task.summary);
   text +=
       "\nExamples:\n"
       "  kvzip eval -d qa --ratios 1.0,0.5,0.3,0.1                 12 documents, 240 questions\n"

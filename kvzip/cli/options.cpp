@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <limits>
 
 #include "kvzip/policy/methods.h"
@@ -42,6 +43,17 @@ CLI::Validator whole(size_t least, size_t most) {
                    ", found '" + text + "'";
           },
           "N"};
+}
+
+CLI::Validator not_negative() {
+  return {[](std::string& text) -> std::string {
+            double value = 0;
+            const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+            if (failure == std::errc() && end == text.data() + text.size() && value >= 0 && std::isfinite(value))
+              return {};
+            return "expected a number of at least 0, found '" + text + "'";
+          },
+          "X"};
 }
 
 void add_threads_option(CLI::App& command, size_t& threads) {
@@ -187,7 +199,7 @@ void add_keep_options(CLI::App& command, KeepFlags& flags) {
       .add_option("--loss", flags.loss,
                   "With --keep auto: what a token of the document's repetition may cost beyond the full memory, in "
                   "nats, as `kvzip check` measures it")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative())
       ->capture_default_str();
   const auto [level_names, level_rules] = names_and_rules(levels());
   command.add_option("--level", flags.level, "Where from: " + level_rules)

@@ -19,6 +19,8 @@ namespace kvzip::cli {
 
 /// Whole numbers from `least` to `most`; CLI11 by itself turns -1 into a huge unsigned number.
 CLI::Validator whole(size_t least, size_t most);
+/// Numbers from 0 on.
+CLI::Validator not_negative();
 void add_threads_option(CLI::App& command, size_t& threads);
 
 /// Which model, and how it computes.

@@ -1,8 +1,11 @@
 #include "kvzip/eval/run.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -25,7 +28,16 @@ void make_folder_of(const std::string& path) {
   std::error_code failure;
   const fs::path folder = fs::path(path).parent_path();
   fs::create_directories(folder, failure);
-  if (failure) throw Error(ErrorCode::input, fmt::format("{}: {}", folder.string(), failure.message()));
+  if (failure)
+    throw Error(ErrorCode::input, fmt::format("{}: can't be written: {}", folder.string(), failure.message()));
+}
+
+/// Said before the work starts, not after it.
+void require_writable_folder(const std::string& folder) {
+  const std::string place = folder.empty() ? "." : folder;
+  make_folder_of(place + "/any");
+  if (::access(place.c_str(), W_OK | X_OK) != 0)
+    throw Error(ErrorCode::input, fmt::format("{}: can't be written: {}", place, std::strerror(errno)));
 }
 
 /// The same place with another word for "output".
@@ -70,6 +82,7 @@ class Run {
         waiting.push_back(index);
       }
     }
+    if (!waiting.empty()) require_writable_folder(options_.folder);
     for (size_t i = 0; i < waiting.size(); ++i) evaluate(waiting[i], waiting.size() - i);
     return summary_;
   }

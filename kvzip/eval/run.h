@@ -26,8 +26,8 @@ struct RunSummary {
   std::vector<size_t> skipped;  ///< longer than the model's context
 };
 
-/// Throws Error{input} where a file of an earlier run has other settings, naming what differs, or isn't one of ours;
-/// Error{usage} where there are no such documents.
+/// Throws Error{input} where a file of an earlier run has other settings, naming what differs, or isn't one of ours,
+/// and before anything is evaluated where the folder can't be written; Error{usage} where there are no such documents.
 RunSummary run_evaluation(const Model& model, const Task& task, const DocumentSource& source,
                           const RunOptions& options);
 

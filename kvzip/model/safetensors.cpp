@@ -93,7 +93,8 @@ SafetensorsArrays parse_safetensors(std::string_view file, std::span<const std::
   ByteReader in(file, bytes);
   const uint64_t length = in.number<uint64_t>("header length");
   if (length > kMaxHeaderBytes) {
-    in.fail("header length", fmt::format("at most {}", kMaxHeaderBytes), fmt::to_string(length));
+    in.fail("header length", fmt::format("at most {}, as safetensors files have it", kMaxHeaderBytes),
+            fmt::to_string(length));
   }
   const std::span<const std::byte> header = in.take(length, 1, "header");
   const std::span<const std::byte> data = bytes.subspan(in.offset());

@@ -16,6 +16,7 @@ namespace {
 
 constexpr size_t kSampleBytes = 128;
 constexpr size_t kShownBytes = 160;
+constexpr size_t kShownDifferences = 2;  // of quite another model all values differ
 
 /// All names that a tensor of a layer, and of the model, may have in any family.
 constexpr std::array<std::string_view, 17> kLayerTensors = {
@@ -122,13 +123,16 @@ void require_fit(const std::string& path, const Fingerprint& file, const Fingerp
     }
   }
   std::string differences;
+  size_t count = 0;
   for (const std::string& name : names) {
     const std::string* in_file = find_value(file, name);
     const std::string* in_model = find_value(model, name);
     if (in_file != nullptr && in_model != nullptr && *in_file == *in_model) continue;
+    if (++count > kShownDifferences) continue;
     differences += fmt::format("{}{}: {} in the file, {} in the model", differences.empty() ? "" : "; ",
                                quote(name, kShownBytes), shown_value(in_file), shown_value(in_model));
   }
+  if (count > kShownDifferences) differences += fmt::format("; and {} more", count - kShownDifferences);
   if (differences.empty()) differences = "a value comes twice";
   throw Error(ErrorCode::input, fmt::format("{}: made with another model: {}", path, differences));
 }

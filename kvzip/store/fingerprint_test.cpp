@@ -49,6 +49,17 @@ TEST_F(FingerprintTest, NamesWhatDiffersWithBothValues) {
   EXPECT_EQ(error.find("weights"), std::string::npos) << error;
 }
 
+TEST_F(FingerprintTest, NamesTwoOfManyDifferences) {
+  const std::string error = misfit(of(llama_), of(HfBuilder::tiny("qwen3")));
+  EXPECT_EQ(
+      error.find("doc.kvz: made with another model: 'architecture': 'llama' in the file, 'qwen3' in the model; '"), 0U)
+      << error;
+  size_t named = 0;
+  for (size_t at = error.find("in the file"); at != std::string::npos; at = error.find("in the file", at + 1)) ++named;
+  EXPECT_EQ(named, 2U) << error;
+  EXPECT_TRUE(error.ends_with(" more")) << error;
+}
+
 // One changed value of any tensor's ends or middle.
 TEST_F(FingerprintTest, SeesTheWeights) {
   const Fingerprint before = of(llama_);
