@@ -63,6 +63,32 @@ class Program : public ::testing::Test {
   std::string document_;
 };
 
+/// What libgomp says about itself each time it is loaded.
+TEST_F(Program, ThreadsThatWaitSpinForAShortTimeUnlessTheUserChose) {
+  const auto loads = [](const Words& settings) {
+    Words words = {"/usr/bin/env", "-u", "OMP_WAIT_POLICY", "-u", "GOMP_SPINCOUNT", "OMP_DISPLAY_ENV=verbose"};
+    words.insert(words.end(), settings.begin(), settings.end());
+    words.insert(words.end(), {kProgram, "--version"});
+    const ProcessResult result = run_process({words, ""});
+    EXPECT_EQ(result.exit_code, 0);
+    EXPECT_EQ(result.out, "kvzip " KVZIP_VERSION "\n");
+    std::vector<std::string> counts;
+    const std::string name = "GOMP_SPINCOUNT = '";
+    for (size_t at = result.err.find(name); at != std::string::npos; at = result.err.find(name, at + 1)) {
+      const size_t begin = at + name.size();
+      counts.push_back(result.err.substr(begin, result.err.find('\'', begin) - begin));
+    }
+    return counts;
+  };
+  const std::vector<std::string> own = loads({});
+  ASSERT_EQ(own.size(), 2U) << "loaded again, once";
+  EXPECT_EQ(own[1], "1000");
+  EXPECT_EQ(loads({"GOMP_SPINCOUNT=7"}), std::vector<std::string>{"7"});
+  const std::vector<std::string> passive = loads({"OMP_WAIT_POLICY=passive"});
+  ASSERT_EQ(passive.size(), 1U);
+  EXPECT_EQ(passive[0], "0");
+}
+
 TEST_F(Program, HelpAndVersionEndWell) {
   EXPECT_EQ(run({"--version"}).out, "kvzip " KVZIP_VERSION "\n");
   EXPECT_EQ(run({"--help"}).exit_code, 0);

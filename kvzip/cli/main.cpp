@@ -15,6 +15,7 @@
 #include "kvzip/cli/interrupt.h"
 #include "kvzip/cli/json_output.h"
 #include "kvzip/cli/ranks.h"
+#include "kvzip/cli/spinning.h"
 
 namespace kvzip::cli {
 namespace {
@@ -118,6 +119,7 @@ int guarded(int count, char** arguments) {
 }  // namespace kvzip::cli
 
 int main(int count, char** arguments) {
+  kvzip::cli::limit_spinning(arguments);
   // Whoever reads our output may stop reading (`| head`): then we end without a word, even if our parent ignores the
   // signal.
   std::signal(SIGPIPE, SIG_DFL);
