@@ -87,6 +87,9 @@ TEST_F(Program, ThreadsThatWaitSpinForAShortTimeUnlessTheUserChose) {
   const std::vector<std::string> passive = loads({"OMP_WAIT_POLICY=passive"});
   ASSERT_EQ(passive.size(), 1U);
   EXPECT_EQ(passive[0], "0");
+  const ProcessResult name = run_process(
+      {{"/usr/bin/env", "-u", "OMP_WAIT_POLICY", kProgram, "tokenize", "/proc/self/comm", "--kind", "word"}, ""});
+  EXPECT_NE(name.out.find("kvzip\n"), std::string::npos) << "its name where processes are listed: " << name.out;
 }
 
 TEST_F(Program, HelpAndVersionEndWell) {
