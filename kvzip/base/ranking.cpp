@@ -75,11 +75,13 @@ NthKey nth_key(std::span<const float> values, size_t n) {
     Counts<size_t> counts{};
     count_digits(values, kHighest, 0, counts);
     const uint32_t digit = digit_at(counts, n);
-    keys.reserve(counts[digit]);
+    keys.resize(counts[digit] + 1);  // one more, as a key is written before it is known whether it stays
+    size_t next = 0;
     for (const float value : values) {
-      const uint32_t key = descending_key(value);
-      if (digit_of(key, kHighest) == digit) keys.push_back(key);
+      keys[next] = descending_key(value);
+      next += static_cast<size_t>(digit_of(keys[next], kHighest) == digit);
     }
+    keys.pop_back();
   }
   const auto nth = keys.begin() + static_cast<std::ptrdiff_t>(n);
   std::nth_element(keys.begin(), nth, keys.end());
@@ -105,7 +107,11 @@ void sort_by_digit(const std::vector<Entry>& from, std::vector<Entry>& to, unsig
 
 }  // namespace
 
-float nth_largest(std::span<const float> values, size_t n) { return nth_largest(std::span(&values, 1), n); }
+float nth_largest(std::span<const float> values, size_t n) {
+  constexpr size_t kMany = size_t{1} << 20U;  // so many take one thread longer than waking others takes
+  check(n < values.size(), "nth_largest: there is an n-th value");
+  return values.size() < kMany ? value_of(nth_key(values, n).key) : nth_largest(std::span(&values, 1), n);
+}
 
 float nth_largest(std::span<const std::span<const float>> parts, size_t n) {
   constexpr size_t kGrain = size_t{1} << 16U;  // values worth a thread

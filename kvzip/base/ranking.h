@@ -9,7 +9,7 @@
 namespace kvzip {
 
 /// The value at place `n` (0 = the largest) of the values in descending order; n is below their number. Uses all
-/// threads.
+/// threads where that is quicker.
 float nth_largest(std::span<const float> values, size_t n);
 /// The same of the values of all parts together.
 float nth_largest(std::span<const std::span<const float>> parts, size_t n);

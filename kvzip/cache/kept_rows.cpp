@@ -56,7 +56,8 @@ void KeptRows::update(std::span<const Change> changes, std::span<const Segment> 
     if (!fits(scored, of_layer)) move(scored, of_layer, std::min(room, kMostRoom));
   }
   join(changes, from);
-  parallel_ranges(changes.size(), 1, [&](size_t begin, size_t end) {
+  const bool any_go = std::ranges::any_of(changes, [](const Change& change) { return change.places.has_value(); });
+  parallel_ranges(changes.size(), any_go ? 1 : changes.size(), [&](size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) {
       update_values(changes[i], changes[i].positions, positions_[i]);
       update_values(changes[i], changes[i].scores, scores_[i]);

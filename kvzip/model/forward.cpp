@@ -233,18 +233,36 @@ View Forward::logits_on_device(size_t rows) {
 
 void Forward::prepare() {
   ensure(rows_);
-  const auto upload = [&](const Rope& rope, const Tensor& table) {
+  if (tails_.size() == 1) {
+    if (angles_rows_ != rows_ || angles_first_ != first_position_) anticipate(first_position_, rows_);
+    return;
+  }
+  angles_rows_ = 0;
+  send_angles(rows_, [&](const Rope& rope, size_t cols) {
+    for (size_t i = 0; i < rows_; ++i) fill_cos_sin(rope, tail_ends_[i], 1, &host_angles_[i * cols]);
+  });
+}
+
+void Forward::anticipate(size_t first, size_t rows) {
+  if (rows > capacity_) return;
+  angles_rows_ = 0;  // whatever becomes of it
+  send_angles(rows, [&](const Rope& rope, size_t) { fill_cos_sin(rope, first, rows, host_angles_.data()); });
+  angles_first_ = first;
+  angles_rows_ = rows;
+}
+
+// fill(rope, columns) writes the rows of one table.
+template <class Fill>
+void Forward::send_angles(size_t rows, const Fill& fill) {
+  const auto send = [&](const Rope& rope, const Tensor& table) {
     if (rope.frequencies.empty()) return;
-    host_angles_.resize(rows_ * table.view().cols);
-    if (tails_.size() == 1) {
-      fill_cos_sin(rope, first_position_, rows_, host_angles_.data());
-    } else {
-      for (size_t i = 0; i < rows_; ++i) fill_cos_sin(rope, tail_ends_[i], 1, &host_angles_[i * table.view().cols]);
-    }
+    const size_t cols = table.view().cols;
+    host_angles_.resize(rows * cols);
+    fill(rope, cols);
     model_->backend().upload(table.view().data, host_angles_.data(), host_angles_.size() * sizeof(float));
   };
-  upload(rope_, cos_sin_);
-  upload(local_rope_, local_cos_sin_);
+  send(rope_, cos_sin_);
+  send(local_rope_, local_cos_sin_);
 }
 
 void Forward::ensure(size_t rows) {
@@ -253,6 +271,7 @@ void Forward::ensure(size_t rows) {
   const DType activations = model_->backend().activation_type();
   const auto matrix = [&](DType type, size_t cols) { return Tensor(model_->backend(), type, rows, cols); };
   capacity_ = 0;
+  angles_rows_ = 0;
   x_ = matrix(DType::f32, config.hidden);
   normed_ = matrix(activations, config.hidden);
   const size_t heads = config.heads * config.head_dim, kv_heads = config.kv_heads * config.head_dim;

@@ -75,6 +75,9 @@ class Forward {
   /// what `batch.past` shows must stay as they are; forget() ends that. Does nothing where a device gains nothing.
   void anticipate(const Batch& batch);
   void forget() { anticipated_.reset(); }
+  /// Makes ready the angles of `rows` tokens at positions from `first` on, while the device still works on the batch
+  /// before: a next run() of such a batch behind one tail then begins at once.
+  void anticipate(size_t first, size_t rows);
 
   /// What became of it.
   struct Replays {
@@ -108,6 +111,8 @@ class Forward {
   View logits_on_device(size_t rows);
   bool replay(const Batch& batch);
   void prepare();
+  template <class Fill>
+  void send_angles(size_t rows, const Fill& fill);
   void ensure(size_t rows);
 
   const Model* model_;
@@ -124,6 +129,7 @@ class Forward {
   std::vector<KvRows> heads_of_tails_;  // of several tails
   Tensor logits_;
   std::vector<float> host_angles_, host_logits_;
+  size_t angles_first_ = 0, angles_rows_ = 0;  // of the angles that the device has; no rows where they aren't in a row
   std::vector<int32_t> positions_, token_types_;
   std::vector<size_t> likeliest_;
   std::vector<Segment> segments_;

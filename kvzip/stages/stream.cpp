@@ -67,8 +67,9 @@ class Stream {
       if (options_.gate != nullptr) gated.emplace(*options_.gate, system_ + input.begin, input.len);
       read(input, gated ? gated->observe() : ObserveFn());
       if (scores_.values.empty()) scores_ = no_scores();  // host memory is taken while the device reads
+      const size_t next = &input == &inputs_.back() ? 0 : (&input + 1)->len;
       if (scored_heads_ > 0) {
-        keep(input, gated ? scores_by(*gated) : repeat(input));
+        keep(input, gated ? scores_by(*gated, next) : repeat(input, next));
         scoring_seconds_ += std::chrono::duration<double>(Clock::now() - scoring_since_).count();
       }
       tail_.keep_front(system_);
@@ -113,20 +114,26 @@ class Stream {
     advance(tokens, {.tail = &tail_, .past = kept_.empty() ? PastFn() : PastFn(past), .observe = observe});
   }
 
-  Scores scores_by(const GateScores& gated) {
+  // A batch of `rows` will follow what the tail has now: made ready while the device is busy.
+  void expect(size_t rows) { forward_.anticipate(tail_.end_position(), std::min(rows, batch_)); }
+
+  Scores scores_by(const GateScores& gated, size_t next) {
+    expect(next);
     begin_scoring();
     return gated.take();
   }
 
-  Scores repeat(const RepeatInput& input) {
+  Scores repeat(const RepeatInput& input, size_t next) {
     LogScores scores(model_.backend(), tail_.shape(), input.len);
     const ScoreRequest keys{.system_len = system_, .chunk_begin = system_, .chunk_len = input.len, .log_score = {}};
     Tail repeated = tail_.continuation();
     repeated.reserve(input.ids.size(), batch_);
+    expect(input.ids.size());
     begin_scoring();
     advance(input.ids, {.tail = &repeated, .past = past_of(tail_), .score = [&](size_t kv_layer) {
                           return scores.request(kv_layer, 0, keys);
                         }});
+    expect(next);
     return scores.take();
   }
 

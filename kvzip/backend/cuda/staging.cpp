@@ -11,10 +11,12 @@ namespace {
 
 constexpr size_t kAlignment = 256;
 constexpr size_t kGrain = size_t{1} << 20U;  ///< bytes worth a thread of their own
+constexpr size_t kFew = size_t{4} << 20U;    ///< bytes that one core copies before others are awake
 
 /// One core copies slower than the bus takes it.
 void copy_bytes(std::byte* to, const std::byte* from, size_t bytes) {
-  parallel_ranges(bytes, kGrain, [&](size_t begin, size_t end) { std::memcpy(to + begin, from + begin, end - begin); });
+  parallel_ranges(bytes, bytes < kFew ? kFew : kGrain,
+                  [&](size_t begin, size_t end) { std::memcpy(to + begin, from + begin, end - begin); });
 }
 
 }  // namespace
