@@ -175,4 +175,16 @@ std::vector<uint32_t> largest_in_order(std::span<const float> values, size_t cou
   return places;
 }
 
+std::vector<uint32_t> places_above(std::span<const float> values, float threshold, size_t count) {
+  std::vector<uint32_t> places(count + 1);  // as above
+  size_t next = 0;
+  for (size_t i = 0; i < values.size(); ++i) {
+    places[std::min(next, count)] = static_cast<uint32_t>(i);
+    next += static_cast<size_t>(values[i] > threshold);
+  }
+  check(next == count, "places_above: there are so many values");
+  places.resize(count);
+  return places;
+}
+
 }  // namespace kvzip

@@ -20,4 +20,7 @@ std::vector<uint32_t> largest_first(std::span<const float> values, size_t count)
 /// The same places in ascending order: quicker, as nothing is sorted.
 std::vector<uint32_t> largest_in_order(std::span<const float> values, size_t count);
 
+/// Places of the values above `threshold`, ascending; `count` of them there are.
+std::vector<uint32_t> places_above(std::span<const float> values, float threshold, size_t count);
+
 }  // namespace kvzip

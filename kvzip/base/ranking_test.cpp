@@ -66,6 +66,16 @@ TEST(RankingTest, TheNthLargestIsWhereSortingPutsIt) {
   }
 }
 
+TEST(RankingTest, PlacesAboveAThresholdAreThoseOfTheLargest) {
+  for (const size_t count : {0, 1, 7, 5000}) {
+    const std::vector<float> values = random_values(count, 5);
+    for (const float threshold : {-1e30F, -0.5F, 0.0F, 3.0F, 1e30F}) {
+      const auto above = static_cast<size_t>(std::ranges::count_if(values, [=](float v) { return v > threshold; }));
+      EXPECT_EQ(places_above(values, threshold, above), largest_in_order(values, above)) << threshold;
+    }
+  }
+}
+
 TEST(RankingTest, EqualValuesKeepTheirOrder) {
   const std::vector<float> values(1000, 0.25F);
   std::vector<uint32_t> expected(1000);

@@ -145,18 +145,18 @@ class Stream {
 
   /// Takes the chunk's best rows out of the tail. Where that is more than may be held, the best of all stay.
   void keep(const RepeatInput& input, const Scores& chunk) {
-    const Keep of_chunk = select(chunk, options_.level, chunk_keep_).keep;
+    const Selection of_chunk = select(chunk, options_.level, chunk_keep_);
     std::vector<KeptRows::Change> changes(scored_heads_);
     each_head([&](size_t i, std::span<float> scores) {
       const auto from = chunk.row(i / chunk.kv_heads, i % chunk.kv_heads);
       std::ranges::copy(from, scores.subspan(input.begin, input.len).begin());
-      for (const uint32_t row : largest_in_order(from, of_chunk.rows[i])) {
+      for (const uint32_t row : best_rows(from, of_chunk, i)) {
         changes[i].rows.push_back(static_cast<uint32_t>(system_) + row);
         changes[i].positions.push_back(static_cast<uint32_t>(input.begin) + row);
         changes[i].scores.push_back(from[row]);
       }
     });
-    if (kept_.pairs() + of_chunk.pairs() > most_) cut(changes);
+    if (kept_.pairs() + of_chunk.keep.pairs() > most_) cut(changes);
     std::vector<Segment> chunk_rows;
     for (const size_t layer : tail_.shape().global_layers()) chunk_rows.push_back(tail_.segment(layer));
     kept_.update(changes, chunk_rows);
@@ -172,16 +172,21 @@ class Stream {
       all[i].insert(all[i].end(), changes[i].scores.begin(), changes[i].scores.end());
     });
     const BestScores best{scores_.layers, scores_.kv_heads, scores_.len, {all.begin(), all.end()}};
-    const Keep keep = select(best, options_.level, options_.ratio).keep;
+    const Selection selection = select(best, options_.level, options_.ratio);
     each_head([&](size_t i, std::span<float>) {
-      if (all[i].size() > keep.rows[i]) drop(changes[i], all[i], keep.rows[i]);
+      if (all[i].size() > selection.keep.rows[i]) drop(changes[i], best_rows(all[i], selection, i), all[i].size());
     });
   }
 
-  /// Of one head's rows held and those that `change` adds, with their scores, leaves the best `most`.
-  static void drop(KeptRows::Change& change, std::span<const float> scores, size_t most) {
-    const size_t held = scores.size() - change.rows.size();
-    std::vector<uint32_t> best = largest_in_order(scores, most);
+  /// Of one head's scores, those of a selection.
+  static std::vector<uint32_t> best_rows(std::span<const float> scores, const Selection& selection, size_t i) {
+    const uint32_t rows = selection.keep.rows[i];
+    return selection.threshold > 0 ? places_above(scores, selection.threshold, rows) : largest_in_order(scores, rows);
+  }
+
+  /// Of the `all` rows that are those of one head held and those that `change` adds, leaves the `best`.
+  static void drop(KeptRows::Change& change, std::vector<uint32_t> best, size_t all) {
+    const size_t held = all - change.rows.size();
     const auto of_chunk = std::ranges::lower_bound(best, held);
     KeptRows::Change left;
     for (auto place = of_chunk; place != best.end(); ++place) {
