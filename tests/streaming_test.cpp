@@ -42,32 +42,60 @@ class PlainStream {
         heads(global_.size() * shape_.kv_heads) {}
 
   void run(const std::vector<RepeatInput>& inputs) {
-    for (const RepeatInput& input : inputs) step(input);
+    for (const RepeatInput& input : inputs) {
+      read(input);
+      if (input.begin > 0) keep();
+      last_ = {input.begin, input.len, tails_.size() - 1, score(input)};
+    }
+    keep();
     cut();
   }
 
  private:
-  void step(const RepeatInput& input) {
+  struct Chunk {
+    size_t begin = 0;
+    size_t len = 0;
+    size_t tail = 0;
+    std::vector<float> scores{};  // [heads, len]
+  };
+
+  /// Sees the system prompt, what is kept, and all of the chunk before.
+  void read(const RepeatInput& input) {
     const bool first = input.begin == 0;
     std::vector<TokenId> tokens = first ? some_tokens(kSystem, 3) : std::vector<TokenId>();
     tokens.insert(tokens.end(), document_.begin() + static_cast<std::ptrdiff_t>(input.begin),
                   document_.begin() + static_cast<std::ptrdiff_t>(input.begin + input.len));
-    Tail& tail = tails_.emplace_back(model_.backend(), shape_, first ? 0 : kSystem + input.begin);
+    Tail tail(model_.backend(), shape_, first ? 0 : kSystem + input.begin);
     Forward(model_).run({.tokens = tokens, .tail = &tail, .past = [&](size_t layer, std::vector<Segment>& segments) {
-                           before(layer, tails_.size() - 1, segments);
-                           if (shape_.windows[layer] > 0 || tails_.size() == 1) return;
+                           before(layer, tails_.size(), segments);
+                           if (shape_.windows[layer] > 0 || first) return;
                            segments.push_back(kept(layer));
+                           segments.push_back(chunk_before(layer));
                          }});
-    const std::vector<float> scores = score(input);
-    const float threshold = plain_threshold(scores, chunk_keep_);
-    const size_t rows = first ? kSystem : 0;  // before the chunk's in its tail
+    tails_.push_back(std::move(tail));
+  }
+
+  Segment chunk_before(size_t layer) {
+    const Segment all = tails_.back().segment(layer);
+    before_.assign(all.heads.begin(), all.heads.end());
+    for (KvRows& head : before_) {
+      const size_t skipped = last_.tail == 0 ? kSystem * shape_.head_row_bytes() : 0;
+      head = {static_cast<std::byte*>(head.k) + skipped, static_cast<std::byte*>(head.v) + skipped, last_.len};
+    }
+    return {.heads = before_, .dtype = DType::f32, .positional = false};
+  }
+
+  /// Of the chunk that was scored last.
+  void keep() {
+    const float threshold = plain_threshold(last_.scores, chunk_keep_);
+    const size_t rows = last_.tail == 0 ? kSystem : 0;  // before the chunk's in its tail
     size_t held = 0;
     for (size_t i = 0; i < heads.size(); ++i) {
-      const KvRows from = tail.segment(global_[i / shape_.kv_heads]).heads[i % shape_.kv_heads];
-      for (size_t row = 0; row < input.len; ++row) {
-        const float value = scores[i * input.len + row];
+      const KvRows from = tails_[last_.tail].segment(global_[i / shape_.kv_heads]).heads[i % shape_.kv_heads];
+      for (size_t row = 0; row < last_.len; ++row) {
+        const float value = last_.scores[i * last_.len + row];
         if (chunk_keep_ < 1 && !(value > threshold)) continue;
-        heads[i].positions.push_back(input.begin + row);
+        heads[i].positions.push_back(last_.begin + row);
         heads[i].scores.push_back(value);
         append_row(heads[i].keys, from.k, rows + row);
         append_row(heads[i].values, from.v, rows + row);
@@ -84,7 +112,8 @@ class PlainStream {
     std::vector<std::vector<float>> memory;
     std::vector<KvRows> rows;
     ScoreRequest request{.system_len = kSystem, .chunk_begin = kSystem, .chunk_len = input.len, .log_score = {}};
-    Tail repeated(model_.backend(), shape_, tails_.back().end_position());
+    const bool slides = global_.size() < shape_.layers();
+    Tail repeated(model_.backend(), shape_, slides ? tails_.back().end_position() : kSystem + document_.size());
     Forward(model_).run({.tokens = input.ids,
                          .tail = &repeated,
                          .past =
@@ -174,7 +203,8 @@ class PlainStream {
   std::vector<size_t> global_;
   double ratio_, chunk_keep_;
   std::vector<Tail> tails_;
-  std::vector<KvRows> system_, kept_;
+  std::vector<KvRows> system_, kept_, before_;
+  Chunk last_;
 
  public:
   std::vector<PlainHead> heads;  // [global layers * kv_heads]

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -28,6 +29,9 @@ struct Scores {
     return std::span(values).subspan((layer * kv_heads + head) * len, len);
   }
 };
+
+/// Scores that are yet to be worked out; may be called once.
+using ScoresFn = std::function<Scores()>;
 
 /// Scores of some rows of each head where all others score lower, which is all that choosing the best rows takes:
 /// views, valid as long as what they were made of.

@@ -29,8 +29,8 @@ void Tail::reserve(size_t rows, size_t batch) {
   }
 }
 
-Tail Tail::continuation() const {
-  Tail next(*backend_, shape_, end_position());
+Tail Tail::continuation(size_t first_position) const {
+  Tail next(*backend_, shape_, first_position);
   const size_t row = shape_.head_row_bytes();
   for (size_t i = 0; i < layers_.size(); ++i) {
     if (shape_.windows[i] > 0) continue;  // these move their rows about
@@ -87,12 +87,30 @@ void Tail::truncate(size_t end) {
   }
 }
 
-void Tail::keep_front(size_t rows) {
-  for (size_t i = 0; i < layers_.size(); ++i) {
-    Layer& layer = layers_[i];
-    if (shape_.windows[i] > 0 || layer.len() <= rows) continue;
-    layer.first_position += layer.len() - rows;
-    for (KvRows& head : layer.heads) head.len = rows;
+void Tail::drop_rows(size_t begin, size_t count) {
+  const std::vector<size_t> global = shape_.global_layers();
+  if (count == 0 || global.empty()) return;
+  const size_t left = layers_[global.front()].len() - count;
+  check(begin <= left, "rows to drop are held");
+  const size_t row = shape_.head_row_bytes();
+  // At most `count` rows at once, so that they don't move over each other.
+  for (size_t at = begin; at < left; at += count) {
+    const size_t rows = std::min(count, left - at);
+    std::vector<HeadGather> moves;
+    for (const size_t layer : global) {
+      for (const KvRows& head : layers_[layer].heads) {
+        const auto rows_at = [&](size_t first) {
+          return KvRows{static_cast<std::byte*>(head.k) + first * row, static_cast<std::byte*>(head.v) + first * row,
+                        rows};
+        };
+        moves.push_back({rows_at(at + count), {}, rows, rows_at(at)});
+      }
+    }
+    backend_->gather_heads(moves, shape_.dtype, shape_.dtype, shape_.head_dim);
+  }
+  for (const size_t layer : global) {
+    layers_[layer].first_position += count;
+    for (KvRows& head : layers_[layer].heads) head.len = left;
   }
 }
 

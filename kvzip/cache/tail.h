@@ -19,10 +19,12 @@ class Tail {
   /// Makes room for `rows` more rows in one step (sliding layers: for as many as a batch of `batch` rows needs).
   /// Throws Error{memory}.
   void reserve(size_t rows, size_t batch);
-  /// An empty tail behind this one's last row. While it fits, its rows of global layers lie in the room that is
-  /// reserved behind this one's rows, so that both are one stretch of memory to a backend that can use that. This tail
-  /// must outlive it and stay as it is meanwhile; one continuation at a time.
-  Tail continuation() const;
+  /// An empty tail behind this one's last row, or whose rows stand further behind, at `first_position`. While it fits,
+  /// its rows of global layers lie in the room that is reserved behind this one's rows, so that both are one stretch of
+  /// memory to a backend that can use that. This tail must outlive it and stay as it is meanwhile; one continuation at
+  /// a time.
+  Tail continuation() const { return continuation(end_position()); }
+  Tail continuation(size_t first_position) const;
   /// Adds `rows` rows to one layer, for the caller to write: the last ones of the heads returned, which count them. As
   /// append() otherwise.
   std::span<const KvRows> extend(size_t index, size_t rows);
@@ -33,9 +35,10 @@ class Tail {
   void append_rows(size_t index, const Tail& from, size_t begin, size_t count);
   /// Drops all rows at positions >= `end`: undoes appends that didn't finish.
   void truncate(size_t end);
-  /// Of global layers, drops all but the first `rows` rows, which from then on stand right before the next row that is
-  /// appended: rows read later see them as they saw them before, and the rows between are gone. Sliding layers stay.
-  void keep_front(size_t rows);
+  /// Of global layers, drops the rows [begin, begin + count): those behind them move up, and all that is left from then
+  /// on stands right before the next row that is appended, so that rows read later see the first ones as they saw them
+  /// before. Sliding layers stay.
+  void drop_rows(size_t begin, size_t count);
   /// Frees one layer's memory for good.
   void release_layer(size_t index);
 

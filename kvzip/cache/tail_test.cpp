@@ -138,27 +138,33 @@ TEST_F(TailTest, AContinuationLiesBehindTheRowsWhileItFits) {
   }
 }
 
-TEST_F(TailTest, KeepsTheFrontRightBeforeWhatComesNext) {
-  Tail tail(*backend_, shape_, 0);
-  tail.reserve(3 + 9, 9);
-  append(tail, 3 + 9);
-  const void* const memory = tail.segment(0).heads[0].k;
-  for (size_t end = 12; end < 60; end += 9) {
-    tail.keep_front(3);
-    EXPECT_EQ(tail.end_position(), end);
-    EXPECT_EQ(tail.segment(0).first_position, end - 3);
-    EXPECT_EQ(tail.segment(0).heads[0].len, 3U);
-    expect_rows(tail.segment(1), end);  // a sliding layer's window goes on
-    append(tail, 9);
-    const Segment rows = tail.segment(0);
-    EXPECT_EQ(rows.heads[0].k, memory);  // no new memory for each chunk
-    for (size_t h = 0; h < kHeads; ++h) {
-      ASSERT_EQ(rows.heads[h].len, 12U);
-      for (size_t row = 0; row < 12; ++row) {
-        const size_t position = row < 3 ? row : end + row - 3;
-        const auto expected = static_cast<float>(position * 1000 + h * kDim);
-        EXPECT_EQ(static_cast<const float*>(rows.heads[h].k)[row * kDim], expected);
-        EXPECT_EQ(static_cast<const float*>(rows.heads[h].v)[row * kDim], -expected);
+TEST_F(TailTest, DropsRowsBetweenTheFrontAndWhatStays) {
+  struct Case {
+    size_t dropped, stay;
+  };
+  for (const Case& each : {Case{9, 0}, Case{9, 9}, Case{9, 4}, Case{4, 9}, Case{1, 5}}) {
+    const size_t held = 3 + each.dropped + each.stay;
+    Tail tail(*backend_, shape_, 0);
+    tail.reserve(held + each.dropped, each.dropped);
+    append(tail, held);
+    const void* const memory = tail.segment(0).heads[0].k;
+    for (size_t end = held; end < 60; end += each.dropped) {
+      tail.drop_rows(3, each.dropped);
+      EXPECT_EQ(tail.end_position(), end);
+      EXPECT_EQ(tail.segment(0).first_position, end - 3 - each.stay);
+      ASSERT_EQ(tail.segment(0).heads[0].len, 3U + each.stay);
+      expect_rows(tail.segment(1), end);  // a sliding layer's window goes on
+      append(tail, each.dropped);
+      const Segment rows = tail.segment(0);
+      EXPECT_EQ(rows.heads[0].k, memory);  // no new memory for each chunk
+      for (size_t h = 0; h < kHeads; ++h) {
+        ASSERT_EQ(rows.heads[h].len, held);
+        for (size_t row = 0; row < held; ++row) {
+          const size_t position = row < 3 ? row : end + each.dropped + row - held;
+          const auto expected = static_cast<float>(position * 1000 + h * kDim);
+          EXPECT_EQ(static_cast<const float*>(rows.heads[h].k)[row * kDim], expected);
+          EXPECT_EQ(static_cast<const float*>(rows.heads[h].v)[row * kDim], -expected);
+        }
       }
     }
   }

@@ -59,22 +59,24 @@ void GateScores::see(const LayerInput& input) {
                rows_of(logs_.view(), scored * len_ + begin - first_, end - begin));
 }
 
-Scores GateScores::take() const {
-  const size_t heads = gate_->kv_heads();
-  Scores scores(gate_->layers().size(), heads, len_);
-  std::vector<float> logs(scores.values.size());  // as Scores, but for the order of heads and rows
+ScoresFn GateScores::download() const {
+  const size_t layers = gate_->layers().size(), heads = gate_->kv_heads(), len = len_;
+  std::vector<float> logs(layers * heads * len);  // as Scores, but for the order of heads and rows
   gate_->backend().download(logs.data(), logs_.view().data, logs.size() * sizeof(float));
-  parallel_ranges(scores.layers * heads, 1, [&](size_t begin, size_t end) {
-    for (size_t i = begin; i < end; ++i) {
-      const auto row = scores.row(i / heads, i % heads);
-      const float* const of_layer = logs.data() + i / heads * len_ * heads + i % heads;
-      for (size_t at = 0; at < len_; ++at) {
-        const float log = of_layer[at * heads];
-        row[at] = std::isfinite(log) ? std::exp(std::clamp(log, -kMostLog, kMostLog)) : 0;
+  return [logs = std::move(logs), layers, heads, len] {
+    Scores scores(layers, heads, len);
+    parallel_ranges(layers * heads, 1, [&](size_t begin, size_t end) {
+      for (size_t i = begin; i < end; ++i) {
+        const auto row = scores.row(i / heads, i % heads);
+        const float* const of_layer = logs.data() + i / heads * len * heads + i % heads;
+        for (size_t at = 0; at < len; ++at) {
+          const float log = of_layer[at * heads];
+          row[at] = std::isfinite(log) ? std::exp(std::clamp(log, -kMostLog, kMostLog)) : 0;
+        }
       }
-    }
-  });
-  return scores;
+    });
+    return scores;
+  };
 }
 
 GatedReading prefill_gated(const Model& model, const Gate& gate, std::vector<TokenId> system,

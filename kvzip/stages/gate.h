@@ -58,7 +58,9 @@ class GateScores {
     return [this](const LayerInput& input) { see(input); };
   }
   /// Once all rows were seen.
-  Scores take() const;
+  Scores take() const { return download()(); }
+  /// The same as LogScores::download().
+  ScoresFn download() const;
 
  private:
   void see(const LayerInput& input);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "kvzip/base/parallel.h"
 
@@ -33,14 +34,16 @@ const ScoreRequest* LogScores::request(size_t kv_layer, size_t begin, const Scor
   return &request_;
 }
 
-Scores LogScores::take() const {
-  Scores scores(layers_.size(), heads_, log_.view().cols);
-  backend_->download(scores.values.data(), log_.view().data, scores.values.size() * sizeof(float));
-  constexpr size_t kGrain = size_t{1} << 19U;  // fewer take less time than waking threads
-  parallel_ranges(scores.values.size(), kGrain, [&](size_t begin, size_t end) {
-    for (size_t i = begin; i < end; ++i) scores.values[i] = std::exp(scores.values[i]);
-  });
-  return scores;
+ScoresFn LogScores::download() const {
+  Scores logs(layers_.size(), heads_, log_.view().cols);
+  backend_->download(logs.values.data(), log_.view().data, logs.values.size() * sizeof(float));
+  return [scores = std::move(logs)]() mutable {
+    constexpr size_t kGrain = size_t{1} << 19U;  // fewer take less time than waking threads
+    parallel_ranges(scores.values.size(), kGrain, [&](size_t begin, size_t end) {
+      for (size_t i = begin; i < end; ++i) scores.values[i] = std::exp(scores.values[i]);
+    });
+    return std::move(scores);
+  };
 }
 
 }  // namespace kvzip

@@ -21,7 +21,9 @@ class LogScores {
   const ScoreRequest* request(size_t kv_layer, size_t begin, const ScoreRequest& keys);
 
   /// The scores themselves.
-  Scores take() const;
+  Scores take() const { return download()(); }
+  /// Brings them to the host; what is left to do there is done when the result is called, which needs this no more.
+  ScoresFn download() const;
 
  private:
   Backend* backend_;

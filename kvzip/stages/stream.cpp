@@ -58,7 +58,9 @@ class Stream {
       total_ += input.len + (repeats() ? input.ids.size() : 0);
     }
     require_streaming(model, system_ + document_.size(), options.kv_type, batch_, chunk, options.ratio);
-    tail_.reserve(system_ + longest + (repeats() ? repeat_rows(document_.size(), chunk) : 0), batch_);
+    const size_t behind =
+        std::max(repeats() ? repeat_rows(document_.size(), chunk) : 0, inputs_.size() > 1 ? longest : 0);
+    tail_.reserve(system_ + longest + behind, batch_);
   }
 
   Streamed run() {
@@ -67,13 +69,12 @@ class Stream {
       if (options_.gate != nullptr) gated.emplace(*options_.gate, system_ + input.begin, input.len);
       read(input, gated ? gated->observe() : ObserveFn());
       if (scores_.values.empty()) scores_ = no_scores();  // host memory is taken while the device reads
-      const size_t next = &input == &inputs_.back() ? 0 : (&input + 1)->len;
-      if (scored_heads_ > 0) {
-        keep(input, gated ? scores_by(*gated, next) : repeat(input, next));
-        scoring_seconds_ += std::chrono::duration<double>(Clock::now() - scoring_since_).count();
-      }
-      tail_.keep_front(system_);
+      leave_before();
+      before_ = {.input = &input, .scores = {}};
+      if (scored_heads_ > 0)
+        before_.scores = gated ? scores_by(*gated, following(input)) : repeat(input, following(input));
     }
+    leave_before();
     Selection selection = select(held_scores(), options_.level, options_.ratio);
     limit_to_held(selection.keep);
     sink_dropped();
@@ -85,14 +86,27 @@ class Stream {
   }
 
  private:
+  /// A chunk that was read and scored, but of which nothing is dropped yet.
+  struct Whole {
+    const RepeatInput* input = nullptr;
+    ScoresFn scores{};
+  };
+
   bool repeats() const { return options_.gate == nullptr && scored_heads_ > 0; }
 
   Scores no_scores() const { return {tail_.shape().global_layers().size(), tail_.shape().kv_heads, document_.size()}; }
 
-  // Once the chunk is read, so that each part's time is its own.
-  void begin_scoring() {
+  /// How long the next chunk is; 0 behind the last.
+  size_t following(const RepeatInput& input) const { return &input == &inputs_.back() ? 0 : (&input + 1)->len; }
+
+  /// What `work` gives, timed as scoring: from when the chunk is read until the scores are there.
+  template <class Work>
+  ScoresFn timed(const Work& work) {
     model_.backend().synchronize();
-    scoring_since_ = Clock::now();
+    const Clock::time_point start = Clock::now();
+    ScoresFn scores = work();
+    scoring_seconds_ += std::chrono::duration<double>(Clock::now() - start).count();
+    return scores;
   }
 
   void advance(std::span<const TokenId> tokens, const Batch& each) {
@@ -102,7 +116,7 @@ class Stream {
     done_ += tokens.size();
   }
 
-  // The system prompt's rows stay in front of every chunk's.
+  // Behind the system prompt's rows and the chunk before, which is still whole.
   void read(const RepeatInput& input, const ObserveFn& observe) {
     std::vector<TokenId> tokens;
     if (input.begin == 0) tokens = prompt_;
@@ -114,27 +128,50 @@ class Stream {
     advance(tokens, {.tail = &tail_, .past = kept_.empty() ? PastFn() : PastFn(past), .observe = observe});
   }
 
-  // A batch of `rows` will follow what the tail has now: made ready while the device is busy.
-  void expect(size_t rows) { forward_.anticipate(tail_.end_position(), std::min(rows, batch_)); }
+  // A batch of `rows` at positions from `first` on comes next: made ready while the device is busy.
+  void expect(size_t first, size_t rows) { forward_.anticipate(first, std::min(rows, batch_)); }
 
-  Scores scores_by(const GateScores& gated, size_t next) {
-    expect(next);
-    begin_scoring();
-    return gated.take();
+  ScoresFn scores_by(const GateScores& gated, size_t next) {
+    expect(tail_.end_position(), next);
+    return timed([&] { return gated.download(); });
   }
 
-  Scores repeat(const RepeatInput& input, size_t next) {
+  ScoresFn repeat(const RepeatInput& input, size_t next) {
     LogScores scores(model_.backend(), tail_.shape(), input.len);
     const ScoreRequest keys{.system_len = system_, .chunk_begin = system_, .chunk_len = input.len, .log_score = {}};
-    Tail repeated = tail_.continuation();
+    const size_t first = repetition_position();
+    Tail repeated = tail_.continuation(first);
     repeated.reserve(input.ids.size(), batch_);
-    expect(input.ids.size());
-    begin_scoring();
-    advance(input.ids, {.tail = &repeated, .past = past_of(tail_), .score = [&](size_t kv_layer) {
-                          return scores.request(kv_layer, 0, keys);
-                        }});
-    expect(next);
-    return scores.take();
+    const PastFn past = [&](size_t kv_layer, std::vector<Segment>& segments) {
+      Segment& chunk = segments.emplace_back(tail_.segment(kv_layer));
+      chunk.first_position +=
+          first - tail_.end_position();  // right before the repetition, as what sees what is the same
+    };
+    expect(first, input.ids.size());
+    return timed([&] {
+      advance(input.ids, {.tail = &repeated, .past = past, .score = [&](size_t kv_layer) {
+                            return scores.request(kv_layer, 0, keys);
+                          }});
+      expect(tail_.end_position(), next);
+      return scores.download();
+    });
+  }
+
+  /// Behind the whole document, where questions will stand, so that scores are those of local scoring: right behind a
+  /// chunk other rows of it seem important. But sliding layers would see nothing of the chunk from there.
+  size_t repetition_position() const {
+    const std::vector<size_t>& windows = tail_.shape().windows;
+    const bool slides = std::ranges::any_of(windows, [](size_t window) { return window > 0; });
+    return slides ? tail_.end_position() : system_ + document_.size();
+  }
+
+  /// Leaves of the chunk before what is kept of it. The device meanwhile reads the next one, which sees it whole: so it
+  /// doesn't wait for the choice.
+  void leave_before() {
+    if (before_.input == nullptr) return;
+    if (scored_heads_ > 0) keep(*before_.input, before_.scores());
+    tail_.drop_rows(system_, before_.input->len);
+    before_ = {};
   }
 
   BestScores held_scores() const {
@@ -261,15 +298,15 @@ class Stream {
   size_t system_;  // rows of the prompt
   double chunk_keep_;
   size_t batch_;
-  Tail tail_;            // [system prompt | the chunk that is read]
+  Tail tail_;            // [system prompt | the chunk before | the one that is read]
   size_t scored_heads_;  // of all layers
   size_t most_;          // rows held at once
   KeptRows kept_;
   Scores scores_;  // of all rows that were read
   Forward forward_;
   std::vector<RepeatInput> inputs_;
+  Whole before_;
   size_t total_ = 0, done_ = 0;
-  Clock::time_point scoring_since_ = Clock::now();
   double scoring_seconds_ = 0;
 };
 

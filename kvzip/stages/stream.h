@@ -1,5 +1,5 @@
 // Streaming: a document read, scored and cut chunk by chunk, so that its whole memory never exists. What is held is at
-// most the part that is kept in the end, and one chunk.
+// most the part that is kept in the end, and two chunks.
 #pragma once
 
 #include <string_view>
@@ -36,11 +36,11 @@ struct Streamed {
   double scoring_seconds = 0;  ///< of all the time that it took
 };
 
-/// Reads one chunk after the other over what is left of those before; scores it as local scoring does (stages/score.h),
-/// by its repetition right behind it; keeps options.chunk_keep of it; and where more than options.ratio of the whole
-/// document is then held, the best of all that is held. So the context has the best rows by `level` of all that each
-/// chunk kept, at positions of the uncompressed document; in its scores, rows that were dropped come last. Throws
-/// Error{usage} for options out of range, and what prefill() throws.
+/// Reads one chunk after the other over the one before and what is left of those before that; scores it as local
+/// scoring does (stages/score.h), by its repetition right behind it; then keeps options.chunk_keep of the one before;
+/// and where more than options.ratio of the whole document is then held, the best of all that is held. So the context
+/// has the best rows by `level` of all that each chunk kept, at positions of the uncompressed document; in its scores,
+/// rows that were dropped come last. Throws Error{usage} for options out of range, and what prefill() throws.
 Streamed stream(const Model& model, std::string_view text, const StreamOptions& options);
 /// The same for a system prompt and a document that are already in token ids.
 Streamed stream_ids(const Model& model, std::vector<TokenId> system, std::vector<TokenId> document,
