@@ -23,8 +23,8 @@ struct Texts {
   std::string first;
   std::optional<std::string> second;
 };
-/// Throws Error{usage} where there is neither a file nor --text, Error{input} for a file
-/// that can't be read or what is no text.
+/// Throws Error{usage} where there is neither a file nor --text, Error{input} for a file that can't be read or what is
+/// no text.
 Texts read_texts(const TextFlags& flags);
 
 }  // namespace kvzip::cli

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <ranges>
+#include <utility>
 
 #include "kvzip/text/lossy_utf8.h"
 
@@ -87,29 +88,32 @@ struct LegendEntry {
   std::string attributes;  // of its line
 };
 
-std::vector<LegendEntry> legend_of(const Chart& chart) {
+/// By columns, so that related lines, which follow each other, stay together.
+struct Legend {
+  std::vector<LegendEntry> entries;
+  size_t columns, rows;
+};
+
+Legend legend_of(const Chart& chart) {
   std::vector<LegendEntry> entries;
   if (chart.level) entries.push_back({chart.level_name, R"(class="level")"});
   for (size_t i = 0; i < chart.lines.size(); ++i) entries.push_back({chart.lines[i].name, stroke_of(i)});
-  return entries;
-}
-
-size_t legend_columns(const std::vector<LegendEntry>& entries) {
-  return std::ranges::all_of(entries, [](const LegendEntry& each) { return each.name.size() <= kShortName; }) ? 2 : 1;
-}
-
-/// Below the plot, where no line can be: by columns, so that related lines, which follow each other, stay together.
-std::string legend(const Chart& chart) {
-  const std::vector<LegendEntry> entries = legend_of(chart);
-  const size_t columns = legend_columns(entries);
+  const bool all_short =
+      std::ranges::all_of(entries, [](const LegendEntry& each) { return each.name.size() <= kShortName; });
+  const size_t columns = all_short ? 2 : 1;
   const size_t rows = (entries.size() + columns - 1) / columns;
+  return {std::move(entries), columns, rows};
+}
+
+/// Below the plot, where no line can be.
+std::string draw_legend(const Legend& legend) {
   std::string out;
-  for (size_t i = 0; i < entries.size(); ++i) {
-    const double x =
-        kLeft / 2 + static_cast<double>(i / rows) * (kChartWidth - kLeft / 2) / static_cast<double>(columns);
-    const double y = kPlotHeight + (static_cast<double>(i % rows) + 0.5) * kEntryHeight;
-    out += line_from(x, y, x + kSample, y, entries[i].attributes);
-    out += text_at(x + kSample + 5, y + 4, R"(class="label")", entries[i].name);
+  for (size_t i = 0; i < legend.entries.size(); ++i) {
+    const auto column = static_cast<double>(i / legend.rows), row = static_cast<double>(i % legend.rows);
+    const double x = kLeft / 2 + column * (kChartWidth - kLeft / 2) / static_cast<double>(legend.columns);
+    const double y = kPlotHeight + (row + 0.5) * kEntryHeight;
+    out += line_from(x, y, x + kSample, y, legend.entries[i].attributes);
+    out += text_at(x + kSample + 5, y + 4, R"(class="label")", legend.entries[i].name);
   }
   return out;
 }
@@ -117,9 +121,7 @@ std::string legend(const Chart& chart) {
 }  // namespace
 
 double chart_height(const Chart& chart) {
-  const std::vector<LegendEntry> entries = legend_of(chart);
-  const size_t columns = legend_columns(entries);
-  return kPlotHeight + static_cast<double>((entries.size() + columns - 1) / columns) * kEntryHeight + 10;
+  return kPlotHeight + static_cast<double>(legend_of(chart).rows) * kEntryHeight + 10;
 }
 
 std::string draw_chart(const Chart& chart, double x, double y) {
@@ -131,7 +133,7 @@ std::string draw_chart(const Chart& chart, double x, double y) {
   if (chart.level) out += line_from(x_of(0), y_of(*chart.level), x_of(1), y_of(*chart.level), R"(class="level")");
   for (size_t i = 0; i < chart.lines.size(); ++i) out += band(chart.lines[i], chart_colour(i));
   for (size_t i = 0; i < chart.lines.size(); ++i) out += path(chart.lines[i], chart_colour(i), stroke_of(i));
-  out += legend(chart);
+  out += draw_legend(legend_of(chart));
   return out + "</svg>\n";
 }
 

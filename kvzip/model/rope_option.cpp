@@ -10,7 +10,7 @@
 namespace kvzip {
 namespace {
 
-constexpr double kMaxOption = 1024;
+constexpr double kMaxRopeFactor = 1024;
 
 }  // namespace
 
@@ -22,10 +22,10 @@ RopeOption parse_rope_option(std::string_view text) {
   RopeOption option{kind == "yarn" ? RopeScaling::yarn : RopeScaling::linear, 0};
   const auto [end, failure] = std::from_chars(number.data(), number.data() + number.size(), option.factor);
   const bool complete = failure == std::errc() && end == number.data() + number.size();
-  if ((kind != "yarn" && kind != "linear") || !complete || !(option.factor >= 1) || option.factor > kMaxOption) {
+  if ((kind != "yarn" && kind != "linear") || !complete || !(option.factor >= 1) || option.factor > kMaxRopeFactor) {
     throw Error(ErrorCode::usage,
-                fmt::format("rope scaling: expected none, linear:N or yarn:N with N from 1 to {}, found {}", kMaxOption,
-                            quote(text)));
+                fmt::format("rope scaling: expected none, linear:N or yarn:N with N from 1 to {}, found {}",
+                            kMaxRopeFactor, quote(text)));
   }
   return option;
 }

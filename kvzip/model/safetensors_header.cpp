@@ -11,7 +11,7 @@
 namespace kvzip {
 namespace {
 
-constexpr size_t kMaxShape = 8;
+constexpr size_t kMaxDimensions = 8;
 
 /// Takes the parser's events. Level 1 is the file's object, 2 one array's (or the metadata), 3 a list of numbers in it.
 class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
@@ -29,7 +29,7 @@ class HeaderEvents : public nlohmann::json_sax<nlohmann::json> {
 
   bool number_unsigned(uint64_t value) override {
     if (level_ != 3) unexpected("a number");
-    if (list_.size() == kMaxShape) unexpected("more than 8 numbers");
+    if (list_.size() == kMaxDimensions) unexpected("more than 8 numbers");
     list_.push_back(value);
     return true;
   }

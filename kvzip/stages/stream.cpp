@@ -70,9 +70,9 @@ class Stream {
       read(input, gated ? gated->observe() : ObserveFn());
       if (scores_.values.empty()) scores_ = no_scores();  // host memory is taken while the device reads
       leave_before();
-      before_ = {.input = &input, .scores = {}};
+      before_.emplace(Whole{&input, {}});
       if (scored_heads_ > 0)
-        before_.scores = gated ? scores_by(*gated, following(input)) : repeat(input, following(input));
+        before_->scores = gated ? scores_by(*gated, following(input)) : repeat(input, following(input));
     }
     leave_before();
     Selection selection = select(held_scores(), options_.level, options_.ratio);
@@ -88,8 +88,8 @@ class Stream {
  private:
   /// A chunk that was read and scored, but of which nothing is dropped yet.
   struct Whole {
-    const RepeatInput* input = nullptr;
-    ScoresFn scores{};
+    const RepeatInput* input;
+    ScoresFn scores;
   };
 
   bool repeats() const { return options_.gate == nullptr && scored_heads_ > 0; }
@@ -140,12 +140,13 @@ class Stream {
     LogScores scores(model_.backend(), tail_.shape(), input.len);
     const ScoreRequest keys{.system_len = system_, .chunk_begin = system_, .chunk_len = input.len, .log_score = {}};
     const size_t first = repetition_position();
+    const size_t apart = first - tail_.end_position();
     Tail repeated = tail_.continuation(first);
     repeated.reserve(input.ids.size(), batch_);
+    // As if it stood right before the repetition: what sees what stays the same, and both are one causal stretch.
     const PastFn past = [&](size_t kv_layer, std::vector<Segment>& segments) {
-      Segment& chunk = segments.emplace_back(tail_.segment(kv_layer));
-      chunk.first_position +=
-          first - tail_.end_position();  // right before the repetition, as what sees what is the same
+      segments.push_back(tail_.segment(kv_layer));
+      segments.back().first_position += apart;
     };
     expect(first, input.ids.size());
     return timed([&] {
@@ -168,10 +169,10 @@ class Stream {
   /// Leaves of the chunk before what is kept of it. The device meanwhile reads the next one, which sees it whole: so it
   /// doesn't wait for the choice.
   void leave_before() {
-    if (before_.input == nullptr) return;
-    if (scored_heads_ > 0) keep(*before_.input, before_.scores());
-    tail_.drop_rows(system_, before_.input->len);
-    before_ = {};
+    if (!before_) return;
+    if (scored_heads_ > 0) keep(*before_->input, before_->scores());
+    tail_.drop_rows(system_, before_->input->len);
+    before_.reset();
   }
 
   BestScores held_scores() const {
@@ -305,7 +306,7 @@ class Stream {
   Scores scores_;  // of all rows that were read
   Forward forward_;
   std::vector<RepeatInput> inputs_;
-  Whole before_;
+  std::optional<Whole> before_;
   size_t total_ = 0, done_ = 0;
   double scoring_seconds_ = 0;
 };

@@ -36,9 +36,10 @@ struct Streamed {
   double scoring_seconds = 0;  ///< of all the time that it took
 };
 
-/// Reads one chunk after the other over the one before and what is left of those before that; scores it as local
-/// scoring does (stages/score.h), by its repetition right behind it; then keeps options.chunk_keep of the one before;
-/// and where more than options.ratio of the whole document is then held, the best of all that is held. So the context
+/// Reads one chunk after the other over the one before and what is left of those before that, and keeps
+/// options.chunk_keep of the one before; where more than options.ratio of the whole document is then held, the best of
+/// all that is held. Then scores the chunk as local scoring does (stages/score.h), by its repetition behind the whole
+/// document, or right behind the chunk where layers have sliding windows. So the context
 /// has the best rows by `level` of all that each chunk kept, at positions of the uncompressed document; in its scores,
 /// rows that were dropped come last. Throws Error{usage} for options out of range, and what prefill() throws.
 Streamed stream(const Model& model, std::string_view text, const StreamOptions& options);

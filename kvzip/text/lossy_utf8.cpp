@@ -4,8 +4,6 @@
 
 namespace kvzip {
 
-namespace {}  // namespace
-
 void LossyUtf8::push(std::string_view bytes, std::string& text) {
   if (pending_.empty() && valid_utf8_length(bytes) == bytes.size()) {
     text += bytes;

@@ -8,12 +8,6 @@
 
 namespace kvzip {
 
-namespace {
-
-constexpr std::string_view kReplacement = "\uFFFD";
-
-}  // namespace
-
 SentencePieceNormalizer::SentencePieceNormalizer(const SentencePieceNormalization& normalization,
                                                  bool whitespace_as_suffix, const SpecialTokens& untouchable)
     : options_(normalization),
@@ -87,7 +81,7 @@ class SentencePieceNormalizer::Run {
     }
     if (const auto match = normalizer_.charsmap_.longest(rest)) return *match;
     const Utf8Step step = utf8_step(rest);
-    if (step.kind != Utf8Step::Kind::character) return {.length = 1, .replacement = kReplacement};
+    if (step.kind != Utf8Step::Kind::character) return {.length = 1, .replacement = kReplacementCharacter};
     return {.length = step.length, .replacement = rest.substr(0, step.length)};
   }
 
