@@ -7,6 +7,7 @@
 
 #include "kvzip/backend/cpu/cpu_backend.h"
 #include "kvzip/kvzip.h"
+#include "kvzip/stages/chunk_share.h"
 #include "tests/test_paths.h"
 #include "tests/tiny_documents.h"
 
@@ -39,6 +40,7 @@ class PlainStream {
         global_(shape_.global_layers()),
         ratio_(ratio),
         chunk_keep_(chunk_keep),
+        share_(ratio),
         heads(global_.size() * shape_.kv_heads) {}
 
   void run(const std::vector<RepeatInput>& inputs) {
@@ -87,14 +89,15 @@ class PlainStream {
 
   /// Of the chunk that was scored last.
   void keep() {
-    const float threshold = plain_threshold(last_.scores, chunk_keep_);
+    const double share = chunk_keep_ > 0 ? chunk_keep_ : next_share();
+    const float threshold = plain_threshold(last_.scores, share);
     const size_t rows = last_.tail == 0 ? kSystem : 0;  // before the chunk's in its tail
     size_t held = 0;
     for (size_t i = 0; i < heads.size(); ++i) {
       const KvRows from = tails_[last_.tail].segment(global_[i / shape_.kv_heads]).heads[i % shape_.kv_heads];
       for (size_t row = 0; row < last_.len; ++row) {
         const float value = last_.scores[i * last_.len + row];
-        if (chunk_keep_ < 1 && !(value > threshold)) continue;
+        if (share < 1 && !(value > threshold)) continue;
         heads[i].positions.push_back(last_.begin + row);
         heads[i].scores.push_back(value);
         append_row(heads[i].keys, from.k, rows + row);
@@ -103,7 +106,15 @@ class PlainStream {
       held += heads[i].positions.size();
     }
     const auto all = static_cast<double>(heads.size() * document_.size());
-    if (static_cast<double>(held) > all * ratio_ * 17 / 16) cut();
+    if (static_cast<double>(held) > all * ratio_ * 33 / 32) cut();
+  }
+
+  double next_share() {
+    Scores scores(global_.size(), shape_.kv_heads, last_.len);
+    scores.values = last_.scores;
+    size_t held = 0;
+    for (const PlainHead& head : heads) held += head.positions.size();
+    return share_.of(scores, held);
   }
 
   /// Log scores by attention itself, [heads, chunk], over segments made for it.
@@ -202,6 +213,7 @@ class PlainStream {
   CacheShape shape_;
   std::vector<size_t> global_;
   double ratio_, chunk_keep_;
+  ChunkShare share_;
   std::vector<Tail> tails_;
   std::vector<KvRows> system_, kept_, before_;
   Chunk last_;
@@ -239,7 +251,7 @@ TEST_P(StreamingTest, KeepsWhatItsDescriptionSays) {
   struct Case {
     double ratio, chunk_keep;
   };
-  for (const Case& each : {Case{0.3, 0.5}, Case{0.2, 0.2}, Case{0.4, 1}, Case{1, 1}}) {
+  for (const Case& each : {Case{0.3, 0.5}, Case{0.2, 0.2}, Case{0.4, 1}, Case{1, 1}, Case{0.3, 0}, Case{0.7, 0}}) {
     const Streamed streamed =
         stream_ids(model(), some_tokens(kSystem, 3), document, options(inputs, 17, each.ratio, each.chunk_keep));
     PlainStream plain(model(), document, each.ratio, each.chunk_keep);
@@ -352,7 +364,7 @@ class CountingCpu final : public CpuBackend {
   size_t held_ = 0, peak_ = 0;
 };
 
-// A longer document takes as much more memory as is kept of it, with a sixteenth as room and one of 4 layers that
+// A longer document takes as much more memory as is kept of it, with a thirty-second as room and one of 4 layers that
 // is moved.
 TEST(StreamingMemory, GrowsByWhatIsKept) {
   CountingCpu backend;
@@ -376,7 +388,7 @@ TEST(StreamingMemory, GrowsByWhatIsKept) {
   const auto whole = static_cast<double>(10 * kChunk * token_bytes);
   const auto growth = static_cast<double>(peak(20)) - static_cast<double>(peak(10));
   EXPECT_GT(growth, 0.29 * whole);
-  EXPECT_LT(growth, 0.3 * 17 / 16 * 5 / 4 * whole + 0.01 * whole);
+  EXPECT_LT(growth, 0.3 * 33 / 32 * 5 / 4 * whole + 0.01 * whole);
 }
 
 }  // namespace

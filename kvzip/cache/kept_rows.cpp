@@ -12,7 +12,7 @@ namespace {
 // Where each head's rows begin: kernels read 16 bytes at a time.
 constexpr size_t kAlignment = 16;
 // Of what a head holds, the most that is taken as room for more: it then moves as often as it grows by so much.
-constexpr double kMostRoom = 0.25;
+constexpr double kMostRoom = 0.125;
 
 size_t staying(const KeptRows::Change& change, size_t held) { return change.places ? change.places->size() : held; }
 

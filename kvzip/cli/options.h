@@ -57,7 +57,7 @@ void add_reading_options(CLI::App& command, ReadingFlags& flags);
 struct ModeFlags {
   std::string mode = "whole";  ///< or streaming
   size_t chunk = 0;            ///< tokens; 0 = as usual
-  double chunk_keep = 0;       ///< fraction KEPT of each chunk meanwhile; 0 = by what is kept in the end
+  double chunk_keep = 0;       ///< fraction KEPT of each chunk meanwhile; 0 = by its scores
 
   bool streams() const { return mode == "streaming"; }
   /// Throws Error{usage} for chunks of a document that is read whole.

@@ -66,14 +66,13 @@ MemoryEstimate estimate_memory(const Model& model, size_t tokens, DType kv_type,
 
 MemoryEstimate estimate_streaming(const Model& model, size_t tokens, DType kv_type, size_t batch, size_t chunk,
                                   double ratio) {
-  constexpr double kRoom = 17.0 / 16;  // of which a part is free (cache/kept_rows.h)
   const CacheShape kept = model.cache_shape(kv_type);
   const CacheShape shape = model.cache_shape(tail_type(kv_type));
   const size_t read = std::min(tokens, chunk);
   MemoryEstimate estimate;
   for (const size_t window : shape.windows) {
     estimate.kv_bytes += window == 0
-                             ? static_cast<size_t>(static_cast<double>(tokens * layer_bytes(kept)) * ratio * kRoom) +
+                             ? static_cast<size_t>(static_cast<double>(tokens * layer_bytes(kept)) * most_held(ratio)) +
                                    read * layer_bytes(shape)
                              : std::min(tokens, window + batch) * layer_bytes(shape);
   }

@@ -10,6 +10,7 @@
 #include "kvzip/base/check.h"
 #include "kvzip/base/parallel.h"
 #include "kvzip/base/ranking.h"
+#include "kvzip/stages/chunk_share.h"
 #include "kvzip/stages/log_scores.h"
 #include "kvzip/stages/memory.h"
 #include "kvzip/stages/prompt.h"
@@ -18,9 +19,6 @@ namespace kvzip {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-// Held beyond the budget before all of it is cut again: cutting moves every row.
-constexpr double kSlack = 1.0 / 16;
 
 void require_ratio(const char* what, double ratio) {
   if (ratio > 0 && ratio <= 1) return;
@@ -36,12 +34,12 @@ class Stream {
         prompt_(std::move(system)),
         document_(std::move(document)),
         system_(prompt_.size()),
-        chunk_keep_(options.chunk_keep > 0 ? options.chunk_keep : std::max(options.ratio, kChunkKeep)),
+        share_(options.ratio),
         batch_(options.batch > 0 ? options.batch : model.backend().preferred_batch()),
         tail_(model.backend(), model.cache_shape(tail_type(options.kv_type)), 0),
         scored_heads_(tail_.shape().global_layers().size() * tail_.shape().kv_heads),
         most_(
-            static_cast<size_t>(static_cast<double>(scored_heads_ * document_.size()) * options.ratio * (1 + kSlack))),
+            static_cast<size_t>(static_cast<double>(scored_heads_ * document_.size()) * most_held(options.ratio))),
         kept_(model.backend(), model.cache_shape(options.kv_type), most_),
         forward_(model) {
     size_t chunk = options.chunk;
@@ -183,7 +181,8 @@ class Stream {
 
   /// Takes the chunk's best rows out of the tail. Where that is more than may be held, the best of all stay.
   void keep(const RepeatInput& input, const Scores& chunk) {
-    const Selection of_chunk = select(chunk, options_.level, chunk_keep_);
+    const double share = options_.chunk_keep > 0 ? options_.chunk_keep : share_.of(chunk, kept_.pairs());
+    const Selection of_chunk = select(chunk, options_.level, share);
     std::vector<KeptRows::Change> changes(scored_heads_);
     each_head([&](size_t i, std::span<float> scores) {
       const auto from = chunk.row(i / chunk.kv_heads, i % chunk.kv_heads);
@@ -297,7 +296,7 @@ class Stream {
   const StreamOptions& options_;
   std::vector<TokenId> prompt_, document_;
   size_t system_;  // rows of the prompt
-  double chunk_keep_;
+  ChunkShare share_;
   size_t batch_;
   Tail tail_;            // [system prompt | the chunk before | the one that is read]
   size_t scored_heads_;  // of all layers

@@ -13,15 +13,12 @@
 
 namespace kvzip {
 
-/// Of every chunk, what is kept until the budget is full, unless more is to be kept in the end (docs/adr/0014).
-inline constexpr double kChunkKeep = 0.5;
-
 struct StreamOptions {
   double ratio = 0.3;           ///< fraction KEPT of the document, in (0, 1]
   Level level = Level::pair;    ///< any but `head`, which needs the whole document
   DType kv_type = DType::f16;   ///< of what is kept
   size_t chunk = kRepeatChunk;  ///< tokens that are read at once
-  double chunk_keep = 0;        ///< fraction KEPT of each chunk meanwhile; 0 = the larger of ratio, kChunkKeep
+  double chunk_keep = 0;        ///< fraction KEPT of each chunk meanwhile; 0 = as ChunkShare has it
   size_t batch = 0;             ///< tokens per pass; 0 = as the device prefers
   const Gate* gate = nullptr;   ///< scores by it, in place of a repetition
   const std::vector<RepeatInput>* inputs = nullptr;  ///< one per chunk of that size, in place of the usual ones
@@ -36,10 +33,10 @@ struct Streamed {
   double scoring_seconds = 0;  ///< of all the time that it took
 };
 
-/// Reads one chunk after the other over the one before and what is left of those before that, and keeps
-/// options.chunk_keep of the one before; where more than options.ratio of the whole document is then held, the best of
-/// all that is held. Then scores the chunk as local scoring does (stages/score.h), by its repetition behind the whole
-/// document, or right behind the chunk where layers have sliding windows. So the context
+/// Reads one chunk after the other over the one before and what is left of those before that, and keeps a share of the
+/// one before (stages/chunk_share.h, or options.chunk_keep); where more than most_held() (stages/memory.h) of the
+/// document is then held, the best options.ratio. Then scores the chunk as local scoring does (stages/score.h), by its
+/// repetition behind the whole document, or right behind the chunk where layers have sliding windows. So the context
 /// has the best rows by `level` of all that each chunk kept, at positions of the uncompressed document; in its scores,
 /// rows that were dropped come last. Throws Error{usage} for options out of range, and what prefill() throws.
 Streamed stream(const Model& model, std::string_view text, const StreamOptions& options);
