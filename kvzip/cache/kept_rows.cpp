@@ -11,8 +11,8 @@ namespace {
 
 // Where each head's rows begin: kernels read 16 bytes at a time.
 constexpr size_t kAlignment = 16;
-// Of what a head holds, the most that is taken as room for more: it then moves as often as it grows by so much.
-constexpr double kMostRoom = 0.125;
+// How much more memory than for `most` rows is taken before all layers move to what is their share by now.
+constexpr double kMostExcess = 1.0 / 8;
 
 size_t staying(const KeptRows::Change& change, size_t held) { return change.places ? change.places->size() : held; }
 
@@ -49,11 +49,22 @@ void KeptRows::update(std::span<const Change> changes, std::span<const Segment> 
           "each row that is added has a position and a score");
     pairs += staying(changes[i], rows_[i].len) + joining;
   }
+  // As much of all memory as a head has of all rows: memory grown step by step would leave gaps that nothing fits.
   const double room =
       pairs < most_ ? static_cast<double>(most_ - pairs) / static_cast<double>(std::max(pairs, size_t{1})) : 0;
+  std::vector<bool> moves(memory_.size());
+  double planned = 0;  // rows that there will be memory for
   for (size_t scored = 0; scored < memory_.size(); ++scored) {
-    const auto of_layer = changes.subspan(scored * shape_.kv_heads, shape_.kv_heads);
-    if (!fits(scored, of_layer)) move(scored, of_layer, std::min(room, kMostRoom));
+    const size_t first = scored * shape_.kv_heads;
+    moves[scored] = !fits(scored, changes.subspan(first, shape_.kv_heads));
+    for (size_t i = first; i < first + shape_.kv_heads; ++i) {
+      const size_t needed = staying(changes[i], rows_[i].len) + changes[i].rows.size();
+      planned += moves[scored] ? static_cast<double>(needed) * (1 + room) : static_cast<double>(capacity_[i]);
+    }
+  }
+  const bool all_move = planned > static_cast<double>(std::max(most_, pairs)) * (1 + kMostExcess);
+  for (size_t scored = 0; scored < memory_.size(); ++scored) {
+    if (all_move || moves[scored]) move(scored, changes.subspan(scored * shape_.kv_heads, shape_.kv_heads), room);
   }
   join(changes, from);
   const bool any_go = std::ranges::any_of(changes, [](const Change& change) { return change.places.has_value(); });

@@ -17,8 +17,9 @@ namespace kvzip {
 
 class KeptRows {
  public:
-  /// Holds nothing yet; rows will be of the shape's dtype, which may be a quantised one. Room is taken for up to `most`
-  /// rows over all heads; more can be held, without any. `backend` must outlive it.
+  /// Holds nothing yet; rows will be of the shape's dtype, which may be a quantised one. `most` is how many rows all
+  /// heads will hold together: memory for them is taken with the first ones, each head's share as theirs, and up to an
+  /// eighth more where shares change. More can be held, without any room. `backend` must outlive it.
   KeptRows(Backend& backend, CacheShape shape, size_t most);
 
   /// One head's change: which of its rows stay, and which of another store's rows join them.

@@ -144,9 +144,10 @@ void add_chunk_options(CLI::App& command, ModeFlags& flags) {
           fmt::format("With --mode streaming: tokens that are read before some are dropped (default {})", kRepeatChunk))
       ->check(whole(1, size_t{1} << 20U));
   command
-      .add_option("--chunk-keep", flags.chunk_keep,
-                  "With --mode streaming: the fraction KEPT of each chunk until all that may be kept is taken (default: "
-                  "what of it is among the best of all that was read so far)")
+      .add_option(
+          "--chunk-keep", flags.chunk_keep,
+          "With --mode streaming: the fraction KEPT of each chunk until all that may be kept is taken (default: "
+          "what of it is among the best of all that was read so far)")
       ->check(CLI::Range(0.001, 1.0));
 }
 

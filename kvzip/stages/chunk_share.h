@@ -12,9 +12,9 @@ namespace kvzip {
 /// The fraction KEPT of the first chunk, unless more is to be kept of the document: it has nothing to be compared with.
 inline constexpr double kFirstShare = 0.5;
 
-/// Keeps of each chunk what is among the best of all that was read so far, so that a chunk gets what it matters. The best
-/// are `ratio` of all pairs, and (kFirstShare - ratio) / k more where k chunks were read. Scores read before are known
-/// by a histogram, each within 1 %.
+/// Keeps of each chunk what is among the best of all that was read so far, so that a chunk gets what it matters. The
+/// best are `ratio` of all pairs, and (kFirstShare - ratio) / k more where k chunks were read. Scores read before are
+/// known by a histogram, each within 1 %.
 class ChunkShare {
  public:
   /// `ratio` is the fraction KEPT of the document in the end, in (0, 1].

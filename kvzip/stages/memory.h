@@ -27,8 +27,8 @@ size_t batch_rows(const Model& model, size_t tokens, DType kv_type, size_t wante
 /// has left.
 void require_memory(const Model& model, size_t tokens, DType kv_type, size_t batch, size_t chunk);
 
-/// Of a document's pairs, the fraction that streaming holds at most where `ratio` is KEPT in the end: what is more is cut
-/// to that ratio at once, which moves every row, so there is room before the next time.
+/// Of a document's pairs, the fraction that streaming holds at most where `ratio` is KEPT in the end: what is more is
+/// cut to that ratio at once, which moves every row, so there is room before the next time.
 constexpr double most_held(double ratio) { return ratio * (1 + 1.0 / 32); }
 
 /// The same for reading in chunks of which about `ratio` of the document stays (stages/stream.h).

@@ -38,8 +38,7 @@ class Stream {
         batch_(options.batch > 0 ? options.batch : model.backend().preferred_batch()),
         tail_(model.backend(), model.cache_shape(tail_type(options.kv_type)), 0),
         scored_heads_(tail_.shape().global_layers().size() * tail_.shape().kv_heads),
-        most_(
-            static_cast<size_t>(static_cast<double>(scored_heads_ * document_.size()) * most_held(options.ratio))),
+        most_(static_cast<size_t>(static_cast<double>(scored_heads_ * document_.size()) * most_held(options.ratio))),
         kept_(model.backend(), model.cache_shape(options.kv_type), most_),
         forward_(model) {
     size_t chunk = options.chunk;
