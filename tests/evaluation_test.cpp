@@ -252,6 +252,9 @@ TEST_F(Evaluation, WrongCommandLinesAndFilesAreSaidInOneLine) {
     EXPECT_EQ(unwritable.exit_code, 1);
     EXPECT_NE(unwritable.err.find(place + ": can't be written: "), std::string::npos) << unwritable.err;
   }
+  const ProcessResult no_files = run_process({{kProgram, "eval", "-d", "qa", "squad", "-m", "missing"}, "", {}});
+  EXPECT_EQ(no_files.exit_code, 2);  // before the model is looked for
+  EXPECT_NE(no_files.err.find("squad: expected --files"), std::string::npos) << no_files.err;
   EXPECT_EQ(run_process({{kProgram, "eval", "-d", "qa", "--ratios", "1.0,0"}, "", {}}).exit_code, 2);
   EXPECT_EQ(run_process({{kProgram, "eval", "-d", "qa", "--ratios", "0.3,0.3"}, "", {}}).exit_code, 2);
   std::ofstream(files_ + "/0.json") << R"({"context": "x", "questions": [{"question": "Why?", "answer": ""}]})";

@@ -116,4 +116,12 @@ json read_json(const std::string& path, const JsonLimits& limits) {
   return parse_json(path, {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()}, limits);
 }
 
+std::string shown(const json* value) {
+  if (value == nullptr) return "none";
+  if (value->is_string()) return quote(value->get_ref<const std::string&>());
+  if (value->is_object()) return "an object";
+  if (value->is_array()) return fmt::format("a list of {}", value->size());
+  return value->dump();
+}
+
 }  // namespace kvzip

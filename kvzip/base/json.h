@@ -22,4 +22,7 @@ nlohmann::json parse_json(std::string_view file, std::string_view text, const Js
 /// The same for the file at `path`.
 nlohmann::json read_json(const std::string& path, const JsonLimits& limits = {});
 
+/// A value for people, short whatever it holds; "none" where there is none.
+std::string shown(const nlohmann::json* value);
+
 }  // namespace kvzip

@@ -6,29 +6,18 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "kvzip/base/json.h"
 #include "kvzip/base/quote.h"
 
 namespace kvzip {
-namespace {
 
 using nlohmann::json;
-
-/// A value for people, short whatever it holds.
-std::string shown_value(const json* value) {
-  if (value == nullptr) return "none";
-  if (value->is_string()) return quote(value->get_ref<const std::string&>());
-  if (value->is_object()) return "an object";
-  if (value->is_array()) return fmt::format("a list of {}", value->size());
-  return value->dump();
-}
-
-}  // namespace
 
 JsonFields::JsonFields(std::string file, const json& object, std::string place)
     : file_(std::move(file)), object_(&object), place_(std::move(place)) {
   if (object.is_object()) return;
   throw Error(ErrorCode::input, fmt::format("{}: {}: expected a JSON object, found {}", file_,
-                                            place_.empty() ? "the whole of it" : quote(place_), shown_value(&object)));
+                                            place_.empty() ? "the whole of it" : quote(place_), shown(&object)));
 }
 
 const json* JsonFields::find(std::string_view key) const {
@@ -102,7 +91,7 @@ double JsonFields::positive_or(std::string_view key, double otherwise) const {
 
 void JsonFields::fail(std::string_view key, std::string_view expected, ErrorCode code) const {
   const std::string field = place_.empty() ? std::string(key) : fmt::format("{}.{}", place_, key);
-  throw Error(code, fmt::format("{}: {}: expected {}, found {}", file_, field, expected, shown_value(find(key))));
+  throw Error(code, fmt::format("{}: {}: expected {}, found {}", file_, field, expected, shown(find(key))));
 }
 
 }  // namespace kvzip

@@ -87,5 +87,17 @@ TEST(Json, ReadsFiles) {
   EXPECT_THROW(read_json(folder.path()), Error);
 }
 
+TEST(Json, ShowsValuesInShort) {
+  EXPECT_EQ(shown(nullptr), "none");
+  for (const auto& [text, expected] : {std::pair{"7", "7"},
+                                       {"null", "null"},
+                                       {"\"a\\nb\"", "'a\\x0ab'"},
+                                       {"{\"a\": 1}", "an object"},
+                                       {"[1, 2]", "a list of 2"}}) {
+    const nlohmann::json value = parse_json("x", text);
+    EXPECT_EQ(shown(&value), expected);
+  }
+}
+
 }  // namespace
 }  // namespace kvzip

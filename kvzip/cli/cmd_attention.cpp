@@ -2,10 +2,10 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "kvzip/base/atomic_file.h"
+#include "kvzip/base/parse_number.h"
 #include "kvzip/base/quote.h"
 #include "kvzip/cli/commands.h"
 #include "kvzip/cli/display_text.h"
@@ -43,8 +43,9 @@ TokenRange parse_range(const std::string& text) {
   const size_t colon = text.find(':');
   const auto number = [&](std::string_view digits, size_t& value) {
     if (digits.empty()) return true;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    return error == std::errc() && end == digits.data() + digits.size();
+    const auto parsed = parse_number<size_t>(digits);
+    value = parsed.value_or(0);
+    return parsed.has_value();
   };
   const std::string_view view = text;
   const bool good = colon != std::string::npos && number(view.substr(0, colon), range.first) &&

@@ -66,6 +66,7 @@ class Eval {
     const std::vector<std::string> chosen = chosen_tasks();
     if (!flags_.files.empty() && chosen.size() != 1)
       throw Error(ErrorCode::usage, "--files: expected one task, found several");
+    for (const std::string& name : chosen) require_files(find_task(name), flags_.files);
     EngineFlags engine = flags_.engine;
     if (engine.threads == 0) engine.threads = fair_threads(thread_count());
     engine_.emplace(load_engine(engine, bar_));

@@ -4,10 +4,10 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <limits>
 
+#include "kvzip/base/parse_number.h"
 #include "kvzip/policy/methods.h"
 
 namespace kvzip::cli {
@@ -35,10 +35,8 @@ std::pair<std::vector<std::string>, std::string> names_and_rules(const Table& ta
 
 CLI::Validator whole(size_t least, size_t most) {
   return {[=](std::string& text) -> std::string {
-            size_t value = 0;
-            const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-            if (failure == std::errc() && end == text.data() + text.size() && value >= least && value <= most)
-              return {};
+            const auto value = parse_number<size_t>(text);
+            if (value && *value >= least && *value <= most) return {};
             return "expected a whole number from " + std::to_string(least) + " to " + std::to_string(most) +
                    ", found '" + text + "'";
           },
@@ -47,10 +45,8 @@ CLI::Validator whole(size_t least, size_t most) {
 
 CLI::Validator not_negative() {
   return {[](std::string& text) -> std::string {
-            double value = 0;
-            const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-            if (failure == std::errc() && end == text.data() + text.size() && value >= 0 && std::isfinite(value))
-              return {};
+            const auto value = parse_number<double>(text);
+            if (value && *value >= 0 && std::isfinite(*value)) return {};
             return "expected a number of at least 0, found '" + text + "'";
           },
           "X"};

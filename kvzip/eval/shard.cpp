@@ -5,11 +5,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdlib>
 #include <utility>
 
 #include "kvzip/base/error.h"
+#include "kvzip/base/parse_number.h"
 #include "kvzip/base/quote.h"
 
 namespace kvzip {
@@ -18,10 +18,8 @@ namespace {
 constexpr size_t kMostShards = 1U << 20U;
 
 std::optional<size_t> whole_number(std::string_view text) {
-  size_t value = 0;
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (failure != std::errc() || end != text.data() + text.size() || value > kMostShards) return std::nullopt;
-  return value;
+  const auto value = parse_number<size_t>(text);
+  return value && *value <= kMostShards ? value : std::nullopt;
 }
 
 }  // namespace

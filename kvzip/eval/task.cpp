@@ -99,13 +99,8 @@ std::vector<EvalDocument> table_documents(const Task& task, const TaskOptions& o
 std::vector<EvalDocument> listed_documents(const Task& task, const TaskOptions& options) {
   if (task.origin == Origin::qa)
     return options.files.empty() ? shipped_qa_documents() : read_qa_documents(options.files);
-  if (options.files.empty())
-    throw Error(ErrorCode::usage,
-                fmt::format("task {}: expected --files with its published file, found none", task.name));
-  if (task.origin != Origin::generated) return table_documents(task, options);
-  if (task.generate != generate_needle)
-    throw Error(ErrorCode::usage, fmt::format("task {}: is generated, expected no --files", task.name));
-  return read_needle_folder(options.files, options.count);
+  return task.origin == Origin::generated ? read_needle_folder(options.files, options.count)
+                                          : table_documents(task, options);
 }
 
 }  // namespace
@@ -123,7 +118,16 @@ const Task& find_task(std::string_view name) {
 
 bool is_built_in(const Task& task) { return task.origin == Origin::generated || task.origin == Origin::qa; }
 
+void require_files(const Task& task, std::string_view files) {
+  if (files.empty() && !is_built_in(task))
+    throw Error(ErrorCode::usage,
+                fmt::format("task {}: expected --files with its published file, found none", task.name));
+  if (!files.empty() && task.origin == Origin::generated && task.generate != generate_needle)
+    throw Error(ErrorCode::usage, fmt::format("task {}: is generated, expected no --files", task.name));
+}
+
 std::unique_ptr<DocumentSource> open_task(const Task& task, const TaskOptions& options) {
+  require_files(task, options.files);
   if (task.origin == Origin::generated && options.files.empty())
     return std::make_unique<Generated>(task.generate, options);
   return std::make_unique<Listed>(listed_documents(task, options));

@@ -37,8 +37,10 @@ struct TaskOptions {
   CountTokens count{};
 };
 
-/// The task's documents. Throws Error{usage} where the task takes no files, or has none; Error{input} for
-/// files that are wrong.
+/// Throws Error{usage} where the task takes no files, or needs one and `files` is empty.
+void require_files(const Task& task, std::string_view files);
+
+/// The task's documents. Throws what require_files() throws, and Error{input} for files that are wrong.
 std::unique_ptr<DocumentSource> open_task(const Task& task, const TaskOptions& options);
 
 /// The question as the model gets it.

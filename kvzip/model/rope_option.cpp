@@ -2,9 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-
 #include "kvzip/base/error.h"
+#include "kvzip/base/parse_number.h"
 #include "kvzip/base/quote.h"
 
 namespace kvzip {
@@ -19,10 +18,9 @@ RopeOption parse_rope_option(std::string_view text) {
   const size_t colon = text.find(':');
   const std::string_view kind = text.substr(0, colon);
   const std::string_view number = colon == std::string_view::npos ? std::string_view{} : text.substr(colon + 1);
-  RopeOption option{kind == "yarn" ? RopeScaling::yarn : RopeScaling::linear, 0};
-  const auto [end, failure] = std::from_chars(number.data(), number.data() + number.size(), option.factor);
-  const bool complete = failure == std::errc() && end == number.data() + number.size();
-  if ((kind != "yarn" && kind != "linear") || !complete || !(option.factor >= 1) || option.factor > kMaxRopeFactor) {
+  const RopeOption option{kind == "yarn" ? RopeScaling::yarn : RopeScaling::linear,
+                          parse_number<double>(number).value_or(0)};
+  if ((kind != "yarn" && kind != "linear") || !(option.factor >= 1) || option.factor > kMaxRopeFactor) {
     throw Error(ErrorCode::usage,
                 fmt::format("rope scaling: expected none, linear:N or yarn:N with N from 1 to {}, found {}",
                             kMaxRopeFactor, quote(text)));

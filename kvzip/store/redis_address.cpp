@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <optional>
 
 #include "kvzip/base/error.h"
+#include "kvzip/base/parse_number.h"
 #include "kvzip/base/quote.h"
 
 namespace kvzip {
@@ -19,13 +19,6 @@ constexpr uint32_t kMostDatabases = 1U << 16U;
   throw Error(ErrorCode::usage, fmt::format("store: expected redis://[user:password@]host[:port][/db]: {}", what));
 }
 
-std::optional<uint32_t> whole_number(std::string_view text, int base = 10) {
-  uint32_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
 /// Undoes %XX.
 std::string decoded(std::string_view text) {
   std::string plain;
@@ -34,7 +27,7 @@ std::string decoded(std::string_view text) {
       plain += text[i];
       continue;
     }
-    const auto byte = i + 2 < text.size() ? whole_number(text.substr(i + 1, 2), 16) : std::nullopt;
+    const auto byte = i + 2 < text.size() ? parse_number<uint32_t>(text.substr(i + 1, 2), 16) : std::nullopt;
     if (!byte) fail("user and password: expected two hexadecimal digits after a %");
     plain += static_cast<char>(*byte);
     i += 2;
@@ -60,7 +53,7 @@ void read_login(std::string_view login, RedisAddress& address) {
 }
 
 void read_port(std::string_view text, RedisAddress& address) {
-  const auto port = whole_number(text);
+  const auto port = parse_number<uint32_t>(text);
   if (!port || *port == 0 || *port > UINT16_MAX)
     fail(fmt::format("port: expected 1 to 65535, found {}", quote(text, 20)));
   address.port = static_cast<uint16_t>(*port);
@@ -94,7 +87,7 @@ RedisAddress parse_redis_url(std::string_view url) {
   const size_t slash = rest.find('/');
   read_host_and_port(rest.substr(0, slash), address);
   if (slash != std::string_view::npos && slash + 1 < rest.size()) {
-    const auto database = whole_number(rest.substr(slash + 1));
+    const auto database = parse_number<uint32_t>(rest.substr(slash + 1));
     if (!database || *database >= kMostDatabases)
       fail(fmt::format("db: expected a number below {}, found {}", kMostDatabases, quote(rest.substr(slash + 1), 20)));
     address.database = *database;

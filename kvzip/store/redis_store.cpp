@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 #include "kvzip/base/error.h"
+#include "kvzip/base/parse_number.h"
 #include "kvzip/base/quote.h"
 #include "kvzip/store/context_address.h"
 #include "kvzip/store/redis_connection.h"
@@ -25,11 +25,8 @@ std::string entry_key(const std::string& name) { return "kvzip:1:context:" + nam
 
 /// A number below `most` that the server holds as text.
 std::optional<uint64_t> number_in(std::optional<std::string_view> text, uint64_t most) {
-  uint64_t value = 0;
-  if (!text) return std::nullopt;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
-  if (error != std::errc() || end != text->data() + text->size() || value >= most) return std::nullopt;
-  return value;
+  const auto value = text ? parse_number<uint64_t>(*text) : std::nullopt;
+  return value && *value < most ? value : std::nullopt;
 }
 
 /// What an entry says of a context.

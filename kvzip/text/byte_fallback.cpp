@@ -1,16 +1,15 @@
 #include "kvzip/text/byte_fallback.h"
 
 #include <algorithm>
-#include <charconv>
 #include <iterator>
+
+#include "kvzip/base/parse_number.h"
 
 namespace kvzip {
 
 std::optional<uint8_t> parse_byte_token(std::string_view spelling) {
-  uint8_t byte = 0;
   const bool framed = spelling.size() == 6 && spelling.starts_with("<0x") && spelling.ends_with('>');
-  const auto parsed = [&] { return std::from_chars(spelling.data() + 3, spelling.data() + 5, byte, 16); };
-  return framed && parsed().ptr == spelling.data() + 5 ? std::optional(byte) : std::nullopt;
+  return framed ? parse_number<uint8_t>(spelling.substr(3, 2), 16) : std::nullopt;
 }
 
 void ByteFallback::append(std::string_view text, std::vector<TokenId>& ids) const {

@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <unordered_map>
 
 #include "kvzip/base/error.h"
 #include "kvzip/base/mapped_file.h"
+#include "kvzip/base/parse_number.h"
 #include "kvzip/base/quote.h"
 #include "kvzip/text/formats/base64.h"
 #include "kvzip/text/formats/tiktoken_tokenizer.h"
@@ -36,12 +36,9 @@ Ranked parse_line(std::string_view name, std::string_view line, size_t number) {
     fail(name, number, "a token in Base64 and its rank", quote(line));
   }
   const std::string_view digits = line.substr(space + 1);
-  size_t rank = 0;
-  const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), rank);
-  if (parsed.ec != std::errc() || parsed.ptr != digits.data() + digits.size() || rank >= kMostIds) {
-    fail(name, number, fmt::format("a rank from 0 to {}", kMostIds - 1), quote(digits));
-  }
-  return {.bytes = *bytes, .rank = rank, .line = number};
+  const auto rank = parse_number<size_t>(digits);
+  if (!rank || *rank >= kMostIds) fail(name, number, fmt::format("a rank from 0 to {}", kMostIds - 1), quote(digits));
+  return {.bytes = *bytes, .rank = *rank, .line = number};
 }
 
 std::vector<Ranked> parse_lines(std::string_view name, std::string_view text) {

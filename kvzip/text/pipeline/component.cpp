@@ -4,27 +4,16 @@
 
 #include <nlohmann/json.hpp>
 
-#include "kvzip/base/quote.h"
+#include "kvzip/base/json.h"
 #include "kvzip/text/utf8.h"
 
 namespace kvzip {
-
-namespace {
-
-std::string shown_value(const nlohmann::json* value) {
-  if (value == nullptr) return "none";
-  if (value->is_string()) return quote(value->get_ref<const std::string&>());
-  if (value->is_primitive()) return value->dump();
-  return value->is_array() ? "an array" : "an object";
-}
-
-}  // namespace
 
 Component::Component(std::string_view file, std::string place, const nlohmann::json& value)
     : file_(file), place_(std::move(place)), object_(&value) {
   if (value.is_object()) return;
   const std::string where = place_.empty() ? file_ : fmt::format("{}: {}", file_, place_);
-  throw Error(ErrorCode::input, fmt::format("{}: expected an object, found {}", where, shown_value(&value)));
+  throw Error(ErrorCode::input, fmt::format("{}: expected an object, found {}", where, shown(&value)));
 }
 
 std::string Component::place(std::string_view key) const {
@@ -32,7 +21,7 @@ std::string Component::place(std::string_view key) const {
 }
 
 void Component::fail(std::string_view key, std::string_view expected, ErrorCode code) const {
-  throw Error(code, fmt::format("{}: expected {}, found {}", place(key), expected, shown_value(find(key))));
+  throw Error(code, fmt::format("{}: expected {}, found {}", place(key), expected, shown(find(key))));
 }
 
 const nlohmann::json* Component::find(std::string_view key) const {

@@ -1,8 +1,8 @@
 // Decoders that put tokens together: ByteFallback, ByteLevel, Fuse.
-#include <charconv>
 #include <optional>
 
 #include "kvzip/text/byte_alphabet.h"
+#include "kvzip/text/byte_fallback.h"
 #include "kvzip/text/lossy_utf8.h"
 #include "kvzip/text/pipeline/decoder_steps.h"
 #include "kvzip/text/utf8.h"
@@ -83,24 +83,18 @@ class ByteFallbackDecoder final : public Decoder {
     return std::make_unique<Run>(std::move(next));
   }
   std::optional<std::string> bytes_of(std::string_view token) const override {
-    const auto byte = byte_of(token);
+    const auto byte = parse_byte_token(token);
     return byte ? std::optional(std::string(1, static_cast<char>(*byte))) : std::nullopt;
   }
 
  private:
-  static std::optional<uint8_t> byte_of(std::string_view text) {
-    uint8_t byte = 0;
-    const bool framed = text.size() == 6 && text.starts_with("<0x") && text.ends_with('>');
-    if (!framed || std::from_chars(text.data() + 3, text.data() + 5, byte, 16).ptr != text.data() + 5) return {};
-    return byte;
-  }
   class Run final : public TokenRun {
    public:
     using TokenRun::TokenRun;
 
    private:
     void token(std::string& text) override {
-      if (const auto byte = byte_of(text)) {
+      if (const auto byte = parse_byte_token(text)) {
         bytes_ += static_cast<char>(*byte);
         return;
       }
