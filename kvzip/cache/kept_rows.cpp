@@ -52,6 +52,23 @@ void KeptRows::update(std::span<const Change> changes, std::span<const Segment> 
   // As much of all memory as a head has of all rows: memory grown step by step would leave gaps that nothing fits.
   const double room =
       pairs < most_ ? static_cast<double>(most_ - pairs) / static_cast<double>(std::max(pairs, size_t{1})) : 0;
+  const std::vector<bool> moves = layers_to_move(changes, pairs, room);
+  for (size_t scored = 0; scored < memory_.size(); ++scored) {
+    if (moves[scored]) move(scored, changes.subspan(scored * shape_.kv_heads, shape_.kv_heads), room);
+  }
+  join(changes, from);
+  const bool any_go = std::ranges::any_of(changes, [](const Change& change) { return change.places.has_value(); });
+  parallel_ranges(changes.size(), any_go ? 1 : changes.size(), [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) {
+      update_values(changes[i], changes[i].positions, positions_[i]);
+      update_values(changes[i], changes[i].scores, scores_[i]);
+    }
+  });
+}
+
+/// Those whose rows don't fit where they are; or all, where memory would be more than it should be. There will be
+/// `pairs` rows.
+std::vector<bool> KeptRows::layers_to_move(std::span<const Change> changes, size_t pairs, double room) const {
   std::vector<bool> moves(memory_.size());
   double planned = 0;  // rows that there will be memory for
   for (size_t scored = 0; scored < memory_.size(); ++scored) {
@@ -62,18 +79,8 @@ void KeptRows::update(std::span<const Change> changes, std::span<const Segment> 
       planned += moves[scored] ? static_cast<double>(needed) * (1 + room) : static_cast<double>(capacity_[i]);
     }
   }
-  const bool all_move = planned > static_cast<double>(std::max(most_, pairs)) * (1 + kMostExcess);
-  for (size_t scored = 0; scored < memory_.size(); ++scored) {
-    if (all_move || moves[scored]) move(scored, changes.subspan(scored * shape_.kv_heads, shape_.kv_heads), room);
-  }
-  join(changes, from);
-  const bool any_go = std::ranges::any_of(changes, [](const Change& change) { return change.places.has_value(); });
-  parallel_ranges(changes.size(), any_go ? 1 : changes.size(), [&](size_t begin, size_t end) {
-    for (size_t i = begin; i < end; ++i) {
-      update_values(changes[i], changes[i].positions, positions_[i]);
-      update_values(changes[i], changes[i].scores, scores_[i]);
-    }
-  });
+  if (planned > static_cast<double>(std::max(most_, pairs)) * (1 + kMostExcess)) moves.assign(moves.size(), true);
+  return moves;
 }
 
 /// Whether all rows of the layer stay, and the new ones have room behind them.

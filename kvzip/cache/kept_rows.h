@@ -53,6 +53,7 @@ class KeptRows {
   void release(size_t scored);
 
  private:
+  std::vector<bool> layers_to_move(std::span<const Change> changes, size_t pairs, double room) const;
   bool fits(size_t scored, std::span<const Change> changes) const;
   void move(size_t scored, std::span<const Change> changes, double room);
   void join(std::span<const Change> changes, std::span<const Segment> from);
