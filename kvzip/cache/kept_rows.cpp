@@ -16,6 +16,9 @@ constexpr double kMostExcess = 1.0 / 8;
 
 size_t staying(const KeptRows::Change& change, size_t held) { return change.places ? change.places->size() : held; }
 
+/// Of a head that holds `held` rows now.
+size_t rows_after(const KeptRows::Change& change, size_t held) { return staying(change, held) + change.rows.size(); }
+
 /// What is known of each row: of those that stay, and of those that join.
 template <class Value>
 void update_values(const KeptRows::Change& change, const std::vector<Value>& joining, std::vector<Value>& values) {
@@ -47,7 +50,7 @@ void KeptRows::update(std::span<const Change> changes, std::span<const Segment> 
     const size_t joining = changes[i].rows.size();
     check(joining == changes[i].positions.size() && joining == changes[i].scores.size(),
           "each row that is added has a position and a score");
-    pairs += staying(changes[i], rows_[i].len) + joining;
+    pairs += rows_after(changes[i], rows_[i].len);
   }
   // As much of all memory as a head has of all rows: memory grown step by step would leave gaps that nothing fits.
   const double room =
@@ -75,8 +78,8 @@ std::vector<bool> KeptRows::layers_to_move(std::span<const Change> changes, size
     const size_t first = scored * shape_.kv_heads;
     moves[scored] = !fits(scored, changes.subspan(first, shape_.kv_heads));
     for (size_t i = first; i < first + shape_.kv_heads; ++i) {
-      const size_t needed = staying(changes[i], rows_[i].len) + changes[i].rows.size();
-      planned += moves[scored] ? static_cast<double>(needed) * (1 + room) : static_cast<double>(capacity_[i]);
+      const auto needed = static_cast<double>(rows_after(changes[i], rows_[i].len));
+      planned += moves[scored] ? needed * (1 + room) : static_cast<double>(capacity_[i]);
     }
   }
   if (planned > static_cast<double>(std::max(most_, pairs)) * (1 + kMostExcess)) moves.assign(moves.size(), true);
@@ -87,7 +90,7 @@ std::vector<bool> KeptRows::layers_to_move(std::span<const Change> changes, size
 bool KeptRows::fits(size_t scored, std::span<const Change> changes) const {
   const size_t first = scored * shape_.kv_heads;
   for (size_t h = 0; h < changes.size(); ++h) {
-    if (changes[h].places || rows_[first + h].len + changes[h].rows.size() > capacity_[first + h]) return false;
+    if (changes[h].places || rows_after(changes[h], rows_[first + h].len) > capacity_[first + h]) return false;
   }
   return true;
 }
@@ -100,7 +103,7 @@ void KeptRows::move(size_t scored, std::span<const Change> changes, double room)
   std::vector<size_t> begins, rows;
   size_t half = 0;
   for (size_t h = 0; h < held.size(); ++h) {
-    const size_t needed = staying(changes[h], held[h].len) + changes[h].rows.size();
+    const size_t needed = rows_after(changes[h], held[h].len);
     rows.push_back(needed + static_cast<size_t>(static_cast<double>(needed) * room));
     begins.push_back(half);
     half += (rows[h] * row + kAlignment - 1) / kAlignment * kAlignment;

@@ -51,10 +51,10 @@ class KeptRowsTest : public testing::TestWithParam<DType> {
     return bytes;
   }
 
-  KeptRows none_kept() {
+  KeptRows none_kept(size_t most) {
     CacheShape kept_shape = shape_;
     kept_shape.dtype = GetParam();
-    return {*backend_, kept_shape, kMost};
+    return {*backend_, kept_shape, most};
   }
 
   /// Adds kRows rows to all heads, or of each head those that join it, kStep at a time; returns how often the first
@@ -88,10 +88,8 @@ struct Expected {
 };
 
 TEST_P(KeptRowsTest, HoldsWhatManyRandomChangesLeave) {
-  CacheShape kept_shape = shape_;
-  kept_shape.dtype = GetParam();
   constexpr size_t kFew = 300;  // which some rounds exceed
-  KeptRows kept(*backend_, kept_shape, kFew);
+  KeptRows kept = none_kept(kFew);
   EXPECT_TRUE(kept.empty());
   std::vector<Expected> expected(2 * kHeads);
   std::mt19937 random(3);
@@ -141,7 +139,7 @@ TEST_P(KeptRowsTest, HoldsWhatManyRandomChangesLeave) {
       ASSERT_TRUE(std::equal(positions.begin(), positions.end(), expected[i].positions.begin()));
       const auto scores = kept.scores(i / kHeads, i % kHeads);
       ASSERT_TRUE(std::ranges::equal(scores, positions, {}, {}, &score_of));
-      const size_t row = kept_shape.head_row_bytes();
+      const size_t row = kept.shape().head_row_bytes();
       for (size_t place = 0; place < held.len; ++place) {
         ASSERT_EQ(std::string(static_cast<const char*>(held.k) + place * row, row), expected[i].keys[place]);
         ASSERT_EQ(std::string(static_cast<const char*>(held.v) + place * row, row), expected[i].values[place]);
@@ -149,7 +147,7 @@ TEST_P(KeptRowsTest, HoldsWhatManyRandomChangesLeave) {
       pairs += held.len;
     }
     EXPECT_EQ(kept.pairs(), pairs);
-    EXPECT_GE(kept.bytes(), 2 * pairs * kept_shape.head_row_bytes());
+    EXPECT_GE(kept.bytes(), 2 * pairs * kept.shape().head_row_bytes());
   }
   kept.release(0);
   EXPECT_TRUE(kept.positions(0, 0).empty());
@@ -158,7 +156,7 @@ TEST_P(KeptRowsTest, HoldsWhatManyRandomChangesLeave) {
 
 // Memory for all rows to come is taken with the first ones.
 TEST_P(KeptRowsTest, HeadsThatGrowAlikeNeverMove) {
-  KeptRows kept = none_kept();
+  KeptRows kept = none_kept(kMost);
   const size_t memory = kMost * 2 * kept.shape().head_row_bytes();
   EXPECT_EQ(moves_of(
                 kept, [](size_t, size_t) { return true; },
@@ -180,7 +178,7 @@ TEST_P(KeptRowsTest, HeadsThatGrowAlikeNeverMove) {
 
 // A layer moves where one of its heads outgrows its share; what that adds to all memory is bounded.
 TEST_P(KeptRowsTest, OthersMoveNowAndThen) {
-  KeptRows kept = none_kept();
+  KeptRows kept = none_kept(kMost);
   const size_t memory = kMost * 2 * kept.shape().head_row_bytes();
   std::mt19937 random(5);
   // Every second head grows quickly at first and slowly later, the others the other way.
