@@ -1,6 +1,7 @@
 #include "kvzip/cache/kept_rows.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "kvzip/base/check.h"
@@ -11,13 +12,21 @@ namespace {
 
 // Where each head's rows begin: kernels read 16 bytes at a time.
 constexpr size_t kAlignment = 16;
-// How much more memory than for `most` rows is taken before all layers move to what is their share by now.
-constexpr double kMostExcess = 1.0 / 8;
+// By how much all memory may exceed what `most` rows need: with the first rows, as some layers' shares will grow, and
+// later, before all layers move into what their shares are by then.
+constexpr double kFirstExcess = 1.0 / 32, kMostExcess = 1.0 / 8;
 
 size_t staying(const KeptRows::Change& change, size_t held) { return change.places ? change.places->size() : held; }
 
 /// Of a head that holds `held` rows now.
 size_t rows_after(const KeptRows::Change& change, size_t held) { return staying(change, held) + change.rows.size(); }
+
+/// How many times as many rows as are `needed` fit into so many bytes, less one.
+double room_in(size_t bytes, std::span<const size_t> needed, size_t row) {
+  const size_t gaps = row % kAlignment == 0 ? 0 : 2 * needed.size() * kAlignment;
+  const double rows = (static_cast<double>(bytes) - static_cast<double>(gaps)) / static_cast<double>(2 * row);
+  return rows / static_cast<double>(std::max(std::reduce(needed.begin(), needed.end()), size_t{1})) - 1;
+}
 
 /// What is known of each row: of those that stay, and of those that join.
 template <class Value>
@@ -45,20 +54,14 @@ KeptRows::KeptRows(Backend& backend, CacheShape shape, size_t most)
 
 void KeptRows::update(std::span<const Change> changes, std::span<const Segment> from) {
   check(changes.size() == rows_.size() && from.size() == memory_.size(), "a change for each head, rows for each layer");
-  size_t pairs = 0;
+  std::vector<size_t> needed;
   for (size_t i = 0; i < changes.size(); ++i) {
     const size_t joining = changes[i].rows.size();
     check(joining == changes[i].positions.size() && joining == changes[i].scores.size(),
           "each row that is added has a position and a score");
-    pairs += rows_after(changes[i], rows_[i].len);
+    needed.push_back(rows_after(changes[i], rows_[i].len));
   }
-  // As much of all memory as a head has of all rows: memory grown step by step would leave gaps that nothing fits.
-  const double room =
-      pairs < most_ ? static_cast<double>(most_ - pairs) / static_cast<double>(std::max(pairs, size_t{1})) : 0;
-  const std::vector<bool> moves = layers_to_move(changes, pairs, room);
-  for (size_t scored = 0; scored < memory_.size(); ++scored) {
-    if (moves[scored]) move(scored, changes.subspan(scored * shape_.kv_heads, shape_.kv_heads), room);
-  }
+  make_room(changes, needed);
   join(changes, from);
   const bool any_go = std::ranges::any_of(changes, [](const Change& change) { return change.places.has_value(); });
   parallel_ranges(changes.size(), any_go ? 1 : changes.size(), [&](size_t begin, size_t end) {
@@ -69,60 +72,82 @@ void KeptRows::update(std::span<const Change> changes, std::span<const Segment> 
   });
 }
 
-/// Those whose rows don't fit where they are; or all, where memory would be more than it should be. There will be
-/// `pairs` rows.
-std::vector<bool> KeptRows::layers_to_move(std::span<const Change> changes, size_t pairs, double room) const {
-  std::vector<bool> moves(memory_.size());
-  double planned = 0;  // rows that there will be memory for
-  for (size_t scored = 0; scored < memory_.size(); ++scored) {
-    const size_t first = scored * shape_.kv_heads;
-    moves[scored] = !fits(scored, changes.subspan(first, shape_.kv_heads));
-    for (size_t i = first; i < first + shape_.kv_heads; ++i) {
-      const auto needed = static_cast<double>(rows_after(changes[i], rows_[i].len));
-      planned += moves[scored] ? needed * (1 + room) : static_cast<double>(capacity_[i]);
+/// Behind what stays, for rows to join: each head will have as many as it needs.
+void KeptRows::make_room(std::span<const Change> changes, std::span<const size_t> needed) {
+  const auto pairs = static_cast<double>(std::reduce(needed.begin(), needed.end()));
+  // As much of all memory as a layer has of all rows: memory grown step by step would leave gaps that nothing fits.
+  const double planned = static_cast<double>(most_) * (1 + kFirstExcess);
+  const double room = pairs > 0 ? std::max(planned / pairs - 1, 0.0) : 0;
+  const std::vector<Move> moves = moves_of(changes, needed, room);
+  size_t most_bytes = 0;
+  for (size_t scored = 0; scored < moves.size(); ++scored) {
+    if (moves[scored] == Move::within) most_bytes = std::max(most_bytes, memory_[scored].bytes());
+  }
+  const Buffer scratch(*backend_, most_bytes);
+  for (size_t scored = 0; scored < moves.size(); ++scored) {
+    const auto of_layer = needed.subspan(scored * shape_.kv_heads, shape_.kv_heads);
+    if (moves[scored] == Move::away) move(scored, changes, of_layer, room, nullptr);
+    if (moves[scored] == Move::within) {
+      move(scored, changes, of_layer, room_in(memory_[scored].bytes(), of_layer, shape_.head_row_bytes()), &scratch);
     }
   }
-  if (planned > static_cast<double>(std::max(most_, pairs)) * (1 + kMostExcess)) moves.assign(moves.size(), true);
+}
+
+/// Of each layer; all of them away, where memory would otherwise be more than it may be.
+std::vector<KeptRows::Move> KeptRows::moves_of(std::span<const Change> changes, std::span<const size_t> needed,
+                                               double room) const {
+  const size_t row = shape_.head_row_bytes();
+  std::vector<Move> moves;
+  double planned = 0;  // rows that there will be memory for
+  for (size_t scored = 0; scored < memory_.size(); ++scored) {
+    bool fit = true;  // where they are
+    for (size_t i = scored * shape_.kv_heads; i < (scored + 1) * shape_.kv_heads; ++i) {
+      fit = fit && !changes[i].places && needed[i] <= capacity_[i];
+    }
+    const auto of_layer = needed.subspan(scored * shape_.kv_heads, shape_.kv_heads);
+    const bool suffices = room_in(memory_[scored].bytes(), of_layer, row) >= 0;
+    moves.push_back(fit ? Move::none : suffices ? Move::within : Move::away);
+    planned += moves.back() == Move::away
+                   ? static_cast<double>(std::reduce(of_layer.begin(), of_layer.end())) * (1 + room)
+                   : static_cast<double>(memory_[scored].bytes()) / static_cast<double>(2 * row);
+  }
+  const size_t pairs = std::reduce(needed.begin(), needed.end());
+  if (planned > static_cast<double>(std::max(most_, pairs)) * (1 + kMostExcess)) moves.assign(moves.size(), Move::away);
   return moves;
 }
 
-/// Whether all rows of the layer stay, and the new ones have room behind them.
-bool KeptRows::fits(size_t scored, std::span<const Change> changes) const {
+/// A layer's rows that stay, and behind each head's, room for those to join and for `room` times as many more. By way of
+/// `scratch` within the layer's memory, or where that is null, into other memory.
+void KeptRows::move(size_t scored, std::span<const Change> changes, std::span<const size_t> needed, double room,
+                    const Buffer* scratch) {
   const size_t first = scored * shape_.kv_heads;
-  for (size_t h = 0; h < changes.size(); ++h) {
-    if (changes[h].places || rows_after(changes[h], rows_[first + h].len) > capacity_[first + h]) return false;
-  }
-  return true;
-}
-
-/// The rows that stay into new memory, with room for those to come and for `room` times as many more.
-void KeptRows::move(size_t scored, std::span<const Change> changes, double room) {
-  const std::span<KvRows> held = std::span(rows_).subspan(scored * shape_.kv_heads, shape_.kv_heads);
-  const std::span<size_t> capacity = std::span(capacity_).subspan(scored * shape_.kv_heads, shape_.kv_heads);
   const size_t row = shape_.head_row_bytes();
-  std::vector<size_t> begins, rows;
-  size_t half = 0;
-  for (size_t h = 0; h < held.size(); ++h) {
-    const size_t needed = rows_after(changes[h], held[h].len);
-    rows.push_back(needed + static_cast<size_t>(static_cast<double>(needed) * room));
+  std::vector<size_t> begins;
+  size_t half = 0;  // bytes: keys of all heads, then values of all heads
+  for (size_t h = 0; h < needed.size(); ++h) {
+    capacity_[first + h] = needed[h] + static_cast<size_t>(static_cast<double>(needed[h]) * room);
     begins.push_back(half);
-    half += (rows[h] * row + kAlignment - 1) / kAlignment * kAlignment;
+    half += (capacity_[first + h] * row + kAlignment - 1) / kAlignment * kAlignment;
   }
-  Buffer memory = half > 0 ? Buffer(*backend_, 2 * half) : Buffer();
-  std::vector<KvRows> next(held.size());
+  Buffer other(*backend_, scratch == nullptr ? 2 * half : 0);
+  const auto rows_at = [&](const Buffer& memory, size_t h) {
+    auto* const keys = static_cast<std::byte*>(memory.data()) + begins[h];
+    return KvRows{keys, keys + half, staying(changes[first + h], rows_[first + h].len)};
+  };
   std::vector<HeadGather> stay;
-  for (size_t h = 0; h < held.size(); ++h) {
-    if (rows[h] == 0) continue;
-    next[h].k = static_cast<std::byte*>(memory.data()) + begins[h];
-    next[h].v = static_cast<std::byte*>(next[h].k) + half;
-    next[h].len = staying(changes[h], held[h].len);
-    const auto& places = changes[h].places;
-    stay.push_back({held[h], places ? std::span(*places) : std::span<const uint32_t>(), next[h].len, next[h]});
+  for (size_t h = 0; h < needed.size(); ++h) {
+    const auto& places = changes[first + h].places;
+    const KvRows to = rows_at(scratch == nullptr ? other : *scratch, h);
+    stay.push_back({rows_[first + h], places ? std::span(*places) : std::span<const uint32_t>(), to.len, to});
   }
   backend_->gather_heads(stay, shape_.dtype, shape_.dtype, shape_.head_dim);
-  std::ranges::copy(next, held.begin());
-  std::ranges::copy(rows, capacity.begin());
-  memory_[scored] = std::move(memory);
+  if (scratch == nullptr) {
+    memory_[scored] = std::move(other);
+  } else {
+    for (size_t h = 0; h < needed.size(); ++h) stay[h] = {stay[h].to, {}, stay[h].count, rows_at(memory_[scored], h)};
+    backend_->gather_heads(stay, shape_.dtype, shape_.dtype, shape_.head_dim);
+  }
+  for (size_t h = 0; h < needed.size(); ++h) rows_[first + h] = stay[h].to;
 }
 
 void KeptRows::join(std::span<const Change> changes, std::span<const Segment> from) {
@@ -149,6 +174,12 @@ size_t KeptRows::pairs() const {
   size_t pairs = 0;
   for (const KvRows& head : rows_) pairs += head.len;
   return pairs;
+}
+
+size_t KeptRows::expected_bytes(const CacheShape& shape, size_t most) {
+  const size_t layers = std::max(shape.global_layers().size(), size_t{1});
+  const size_t bytes = most * 2 * shape.head_row_bytes();
+  return static_cast<size_t>(static_cast<double>(bytes) * (1 + kFirstExcess)) * (layers + 1) / layers;
 }
 
 size_t KeptRows::bytes() const {

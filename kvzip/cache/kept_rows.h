@@ -18,7 +18,7 @@ namespace kvzip {
 class KeptRows {
  public:
   /// Holds nothing yet; rows will be of the shape's dtype, which may be a quantised one. `most` is how many rows all
-  /// heads will hold together: memory for them is taken with the first ones, each head's share as theirs, and up to an
+  /// heads will hold together: memory for them is taken with the first ones, each layer's share as theirs, and up to an
   /// eighth more where shares change. More can be held, without any room. `backend` must outlive it.
   KeptRows(Backend& backend, CacheShape shape, size_t most);
 
@@ -30,8 +30,8 @@ class KeptRows {
     std::vector<float> scores{};        ///< one for each of `rows`
   };
   /// Of all heads, `[global layers * kv_heads]`; `from` are the rows to join, a segment for each global layer, all of
-  /// one type. A layer is moved where rows go or one of its heads has no room left. Throws Error{memory}, after which
-  /// it is no longer complete.
+  /// one type. A layer's rows move where some of them go or a head has no room left: within the layer's memory, or
+  /// where that is too small, into other memory. Throws Error{memory}, after which it is no longer complete.
   void update(std::span<const Change> changes, std::span<const Segment> from);
 
   /// Document positions of one head's rows, ascending.
@@ -48,14 +48,20 @@ class KeptRows {
   size_t pairs() const;
   /// Bytes of the memory taken.
   size_t bytes() const;
+  /// Bytes that `most` rows of all heads will need, those to move a layer among them, where layers' shares don't
+  /// change.
+  static size_t expected_bytes(const CacheShape& shape, size_t most);
   const CacheShape& shape() const { return shape_; }
   /// Frees one layer's memory for good.
   void release(size_t scored);
 
  private:
-  std::vector<bool> layers_to_move(std::span<const Change> changes, size_t pairs, double room) const;
-  bool fits(size_t scored, std::span<const Change> changes) const;
-  void move(size_t scored, std::span<const Change> changes, double room);
+  enum class Move { none, within, away };
+
+  void make_room(std::span<const Change> changes, std::span<const size_t> needed);
+  std::vector<Move> moves_of(std::span<const Change> changes, std::span<const size_t> needed, double room) const;
+  void move(size_t scored, std::span<const Change> changes, std::span<const size_t> needed, double room,
+            const Buffer* scratch);
   void join(std::span<const Change> changes, std::span<const Segment> from);
 
   Backend* backend_;

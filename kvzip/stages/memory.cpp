@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "kvzip/base/error.h"
+#include "kvzip/cache/kept_rows.h"
 #include "kvzip/stages/reconstruct.h"
 #include "kvzip/stages/shared_heads.h"
 
@@ -71,11 +72,11 @@ MemoryEstimate estimate_streaming(const Model& model, size_t tokens, DType kv_ty
   const size_t read = std::min(tokens, chunk);
   MemoryEstimate estimate;
   for (const size_t window : shape.windows) {
-    estimate.kv_bytes += window == 0
-                             ? static_cast<size_t>(static_cast<double>(tokens * layer_bytes(kept)) * most_held(ratio)) +
-                                   read * layer_bytes(shape)
-                             : std::min(tokens, window + batch) * layer_bytes(shape);
+    estimate.kv_bytes += layer_bytes(shape) * (window == 0 ? read : std::min(tokens, window + batch));
   }
+  const size_t pairs = tokens * kept.global_layers().size() * kept.kv_heads;
+  estimate.kv_bytes +=
+      KeptRows::expected_bytes(kept, static_cast<size_t>(static_cast<double>(pairs) * most_held(ratio)));
   estimate.scoring_bytes = repeat_rows(tokens, chunk) * shape.token_bytes() + score_bytes(shape, tokens);
   estimate.workspace_bytes = workspace_bytes(model.config(), std::min(read, batch));
   return estimate;
