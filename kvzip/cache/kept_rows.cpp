@@ -116,8 +116,8 @@ std::vector<KeptRows::Move> KeptRows::moves_of(std::span<const Change> changes, 
   return moves;
 }
 
-/// A layer's rows that stay, and behind each head's, room for those to join and for `room` times as many more. By way of
-/// `scratch` within the layer's memory, or where that is null, into other memory.
+/// A layer's rows that stay, and behind each head's, room for those to join and for `room` times as many more. By way
+/// of `scratch` within the layer's memory, or where that is null, into other memory.
 void KeptRows::move(size_t scored, std::span<const Change> changes, std::span<const size_t> needed, double room,
                     const Buffer* scratch) {
   const size_t first = scored * shape_.kv_heads;

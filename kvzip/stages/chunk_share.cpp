@@ -25,16 +25,16 @@ double ChunkShare::of(const Scores& chunk, size_t held) {
   ++chunks_;
   read_ += chunk.values.size();
 
-  const double more = std::max(kFirstShare - ratio_, 0.0) / static_cast<double>(chunks_);
-  double left = (ratio_ + more) * static_cast<double>(read_);  // of the best, from the highest step down
-  double best = 0;                                             // of them, those of this chunk
+  more_ = std::max(kFirstShare - ratio_, 0.0) / static_cast<double>(chunks_);
+  double left = best();  // from the highest step down
+  double of_best = 0;    // those of this chunk
   for (size_t step = kSteps; step-- > 0 && left > 0;) {
     const auto all = static_cast<double>(counts_[step]);
-    best += static_cast<double>(of_chunk[step]) * (all > left ? left / all : 1);
+    of_best += static_cast<double>(of_chunk[step]) * (all > left ? left / all : 1);
     left -= all;
   }
   const double missing = ratio_ * static_cast<double>(read_) - static_cast<double>(held);
-  return std::clamp(std::max(best, missing) / static_cast<double>(chunk.values.size()), ratio_ / 100, 1.0);
+  return std::clamp(std::max(of_best, missing) / static_cast<double>(chunk.values.size()), ratio_ / 100, 1.0);
 }
 
 }  // namespace kvzip

@@ -14,7 +14,7 @@ inline constexpr double kFirstShare = 0.5;
 
 /// Keeps of each chunk what is among the best of all that was read so far, so that a chunk gets what it matters. The
 /// best are `ratio` of all pairs, and (kFirstShare - ratio) / k more where k chunks were read. Scores read before are
-/// known by a histogram, each within 1 %.
+/// known by a histogram, each within 1 %. One for each document.
 class ChunkShare {
  public:
   /// `ratio` is the fraction KEPT of the document in the end, in (0, 1].
@@ -23,9 +23,12 @@ class ChunkShare {
   /// The fraction to KEEP of the next chunk, in (0, 1], where `held` pairs of those before are left: never less than
   /// makes up `ratio` of all that was read.
   double of(const Scores& chunk, size_t held);
+  /// How many pairs the best of all that was read so far are.
+  double best() const { return (ratio_ + more_) * static_cast<double>(read_); }
 
  private:
   double ratio_;
+  double more_ = 0;  // than the ratio, by now
   size_t chunks_ = 0;
   size_t read_ = 0;               // pairs
   std::vector<uint64_t> counts_;  // of scores by the upper halves of their bits, which ascend with them

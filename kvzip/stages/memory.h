@@ -27,7 +27,7 @@ size_t batch_rows(const Model& model, size_t tokens, DType kv_type, size_t wante
 /// has left.
 void require_memory(const Model& model, size_t tokens, DType kv_type, size_t batch, size_t chunk);
 
-/// Of a document's pairs, the fraction that streaming holds at most where `ratio` is KEPT in the end: what is more is
+/// Of a document's pairs, the fraction that streaming holds at most where `ratio` may be: what is more is
 /// cut to that ratio at once, which moves every row, so there is room before the next time.
 constexpr double most_held(double ratio) { return ratio * (1 + 1.0 / 32); }
 

@@ -38,8 +38,8 @@ class Stream {
         batch_(options.batch > 0 ? options.batch : model.backend().preferred_batch()),
         tail_(model.backend(), model.cache_shape(tail_type(options.kv_type)), 0),
         scored_heads_(tail_.shape().global_layers().size() * tail_.shape().kv_heads),
-        most_(static_cast<size_t>(static_cast<double>(scored_heads_ * document_.size()) * most_held(options.ratio))),
-        kept_(model.backend(), model.cache_shape(options.kv_type), most_),
+        kept_(model.backend(), model.cache_shape(options.kv_type),
+              static_cast<size_t>(static_cast<double>(scored_heads_ * document_.size()) * most_held(options.ratio))),
         forward_(model) {
     size_t chunk = options.chunk;
     if (options.inputs != nullptr) {
@@ -180,7 +180,10 @@ class Stream {
 
   /// Takes the chunk's best rows out of the tail. Where that is more than may be held, the best of all stay.
   void keep(const RepeatInput& input, const Scores& chunk) {
-    const double share = options_.chunk_keep > 0 ? options_.chunk_keep : share_.of(chunk, kept_.pairs());
+    const bool by_scores = options_.chunk_keep == 0;
+    const double share = by_scores ? share_.of(chunk, kept_.pairs()) : options_.chunk_keep;
+    const double all = static_cast<double>(scored_heads_ * document_.size());
+    const double ratio = by_scores ? std::min(share_.best() / all, options_.ratio) : options_.ratio;
     const Selection of_chunk = select(chunk, options_.level, share);
     std::vector<KeptRows::Change> changes(scored_heads_);
     each_head([&](size_t i, std::span<float> scores) {
@@ -192,14 +195,14 @@ class Stream {
         changes[i].scores.push_back(from[row]);
       }
     });
-    if (kept_.pairs() + of_chunk.keep.pairs() > most_) cut(changes);
+    if (static_cast<double>(kept_.pairs() + of_chunk.keep.pairs()) > most_held(ratio) * all) cut(changes, ratio);
     std::vector<Segment> chunk_rows;
     for (const size_t layer : tail_.shape().global_layers()) chunk_rows.push_back(tail_.segment(layer));
     kept_.update(changes, chunk_rows);
   }
 
-  /// Of the rows held and those that `changes` add to them, the best of all heads stay.
-  void cut(std::vector<KeptRows::Change>& changes) {
+  /// Of the rows held and those that `changes` add to them, the best of all heads stay: `ratio` of the whole document.
+  void cut(std::vector<KeptRows::Change>& changes, double ratio) {
     std::vector<std::vector<float>> all(changes.size());
     each_head([&](size_t i, std::span<float>) {
       const std::span<const float> held = kept_.scores(i / scores_.kv_heads, i % scores_.kv_heads);
@@ -208,7 +211,7 @@ class Stream {
       all[i].insert(all[i].end(), changes[i].scores.begin(), changes[i].scores.end());
     });
     const BestScores best{scores_.layers, scores_.kv_heads, scores_.len, {all.begin(), all.end()}};
-    const Selection selection = select(best, options_.level, options_.ratio);
+    const Selection selection = select(best, options_.level, ratio);
     each_head([&](size_t i, std::span<float>) {
       if (all[i].size() > selection.keep.rows[i]) drop(changes[i], best_rows(all[i], selection, i), all[i].size());
     });
@@ -299,7 +302,6 @@ class Stream {
   size_t batch_;
   Tail tail_;            // [system prompt | the chunk before | the one that is read]
   size_t scored_heads_;  // of all layers
-  size_t most_;          // rows held at once
   KeptRows kept_;
   Scores scores_;  // of all rows that were read
   Forward forward_;

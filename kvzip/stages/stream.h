@@ -34,11 +34,12 @@ struct Streamed {
 };
 
 /// Reads one chunk after the other over the one before and what is left of those before that, and keeps a share of the
-/// one before (stages/chunk_share.h, or options.chunk_keep); where more than most_held() (stages/memory.h) of the
-/// document is then held, the best options.ratio. Then scores the chunk as local scoring does (stages/score.h), by its
-/// repetition behind the whole document, or right behind the chunk where layers have sliding windows. So the context
-/// has the best rows by `level` of all that each chunk kept, at positions of the uncompressed document; in its scores,
-/// rows that were dropped come last. Throws Error{usage} for options out of range, and what prefill() throws.
+/// one before (stages/chunk_share.h, or options.chunk_keep). Where more is held then than most_held() (stages/memory.h)
+/// of what may be, only that stays: the best options.ratio of the document, or ChunkShare::best() while it is less.
+/// Then scores the chunk as local scoring does (stages/score.h), by its repetition behind the whole document, or right
+/// behind the chunk where layers have sliding windows. So the context has the best rows by `level` of all that each
+/// chunk kept, at positions of the uncompressed document; in its scores, rows that were dropped come last. Throws
+/// Error{usage} for options out of range, and what prefill() throws.
 Streamed stream(const Model& model, std::string_view text, const StreamOptions& options);
 /// The same for a system prompt and a document that are already in token ids.
 Streamed stream_ids(const Model& model, std::vector<TokenId> system, std::vector<TokenId> document,
