@@ -74,10 +74,9 @@ void KeptRows::update(std::span<const Change> changes, std::span<const Segment> 
 
 /// Behind what stays, for rows to join: each head will have as many as it needs.
 void KeptRows::make_room(std::span<const Change> changes, std::span<const size_t> needed) {
-  const auto pairs = static_cast<double>(std::reduce(needed.begin(), needed.end()));
+  const auto pairs = static_cast<double>(std::max(std::reduce(needed.begin(), needed.end()), size_t{1}));
   // As much of all memory as a layer has of all rows: memory grown step by step would leave gaps that nothing fits.
-  const double planned = static_cast<double>(most_) * (1 + kFirstExcess);
-  const double room = pairs > 0 ? std::max(planned / pairs - 1, 0.0) : 0;
+  const double room = std::max(static_cast<double>(most_) * (1 + kFirstExcess) / pairs - 1, 0.0);
   const std::vector<Move> moves = moves_of(changes, needed, room);
   size_t most_bytes = 0;
   for (size_t scored = 0; scored < moves.size(); ++scored) {

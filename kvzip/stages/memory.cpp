@@ -27,10 +27,12 @@ size_t workspace_bytes(const ModelConfig& config, size_t batch) {
   return batch * activations * sizeof(float) + config.vocab * sizeof(float) + kScratchBytes;
 }
 
-/// Of all scores, as they are made and as they are used.
-size_t score_bytes(const CacheShape& shape, size_t tokens) {
-  return tokens * shape.global_layers().size() * shape.kv_heads * sizeof(float) * 2;
+size_t scored_pairs(const CacheShape& shape, size_t tokens) {
+  return tokens * shape.global_layers().size() * shape.kv_heads;
 }
+
+/// Of all scores, as they are made and as they are used.
+size_t score_bytes(const CacheShape& shape, size_t tokens) { return scored_pairs(shape, tokens) * sizeof(float) * 2; }
 
 /// Throws where `tokens` need more than there is; `estimate` says what so many tokens need, and grows with them.
 void require_available(const Model& model, size_t tokens, DType kv_type,
@@ -65,6 +67,11 @@ MemoryEstimate estimate_memory(const Model& model, size_t tokens, DType kv_type,
   return estimate;
 }
 
+size_t most_held(const CacheShape& shape, size_t tokens, double ratio) {
+  constexpr double kRoom = 1.0 / 32;
+  return static_cast<size_t>(static_cast<double>(scored_pairs(shape, tokens)) * ratio * (1 + kRoom));
+}
+
 MemoryEstimate estimate_streaming(const Model& model, size_t tokens, DType kv_type, size_t batch, size_t chunk,
                                   double ratio) {
   const CacheShape kept = model.cache_shape(kv_type);
@@ -74,9 +81,7 @@ MemoryEstimate estimate_streaming(const Model& model, size_t tokens, DType kv_ty
   for (const size_t window : shape.windows) {
     estimate.kv_bytes += layer_bytes(shape) * (window == 0 ? read : std::min(tokens, window + batch));
   }
-  const size_t pairs = tokens * kept.global_layers().size() * kept.kv_heads;
-  estimate.kv_bytes +=
-      KeptRows::expected_bytes(kept, static_cast<size_t>(static_cast<double>(pairs) * most_held(ratio)));
+  estimate.kv_bytes += KeptRows::expected_bytes(kept, most_held(kept, tokens, ratio));
   estimate.scoring_bytes = repeat_rows(tokens, chunk) * shape.token_bytes() + score_bytes(shape, tokens);
   estimate.workspace_bytes = workspace_bytes(model.config(), std::min(read, batch));
   return estimate;

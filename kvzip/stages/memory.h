@@ -27,9 +27,9 @@ size_t batch_rows(const Model& model, size_t tokens, DType kv_type, size_t wante
 /// has left.
 void require_memory(const Model& model, size_t tokens, DType kv_type, size_t batch, size_t chunk);
 
-/// Of a document's pairs, the fraction that streaming holds at most where `ratio` may be: what is more is
-/// cut to that ratio at once, which moves every row, so there is room before the next time.
-constexpr double most_held(double ratio) { return ratio * (1 + 1.0 / 32); }
+/// How many pairs of a document of `tokens` streaming holds at most where `ratio` of them may stay: where there are
+/// more, they are cut to that ratio at once, which moves every row, so there is room before the next time.
+size_t most_held(const CacheShape& shape, size_t tokens, double ratio);
 
 /// The same for reading in chunks of which about `ratio` of the document stays (stages/stream.h).
 MemoryEstimate estimate_streaming(const Model& model, size_t tokens, DType kv_type, size_t batch, size_t chunk,

@@ -39,7 +39,7 @@ class Stream {
         tail_(model.backend(), model.cache_shape(tail_type(options.kv_type)), 0),
         scored_heads_(tail_.shape().global_layers().size() * tail_.shape().kv_heads),
         kept_(model.backend(), model.cache_shape(options.kv_type),
-              static_cast<size_t>(static_cast<double>(scored_heads_ * document_.size()) * most_held(options.ratio))),
+              most_held(tail_.shape(), document_.size(), options.ratio)),
         forward_(model) {
     size_t chunk = options.chunk;
     if (options.inputs != nullptr) {
@@ -182,8 +182,8 @@ class Stream {
   void keep(const RepeatInput& input, const Scores& chunk) {
     const bool by_scores = options_.chunk_keep == 0;
     const double share = by_scores ? share_.of(chunk, kept_.pairs()) : options_.chunk_keep;
-    const double all = static_cast<double>(scored_heads_ * document_.size());
-    const double ratio = by_scores ? std::min(share_.best() / all, options_.ratio) : options_.ratio;
+    const auto pairs = static_cast<double>(scores_.values.size());  // of the whole document
+    const double ratio = by_scores ? std::min(share_.best() / pairs, options_.ratio) : options_.ratio;
     const Selection of_chunk = select(chunk, options_.level, share);
     std::vector<KeptRows::Change> changes(scored_heads_);
     each_head([&](size_t i, std::span<float> scores) {
@@ -195,7 +195,8 @@ class Stream {
         changes[i].scores.push_back(from[row]);
       }
     });
-    if (static_cast<double>(kept_.pairs() + of_chunk.keep.pairs()) > most_held(ratio) * all) cut(changes, ratio);
+    const size_t most = most_held(tail_.shape(), document_.size(), ratio);
+    if (kept_.pairs() + of_chunk.keep.pairs() > most) cut(changes, ratio);
     std::vector<Segment> chunk_rows;
     for (const size_t layer : tail_.shape().global_layers()) chunk_rows.push_back(tail_.segment(layer));
     kept_.update(changes, chunk_rows);
